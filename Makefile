@@ -3,61 +3,72 @@
 # A source file is picked up by where it is: src/base sched config vm src (each folder a static archive, src without the
 # two programs' main files), vm/lua (compiled to bytecode), tests/{unit,stress,fuzz}. No file is named here.
 #
-# VARIANT=release|asan|tsan|det   objects in build/obj/VARIANT, programs in build/ (release) or build/VARIANT/
-# LUAJIT=own|system               own: the one scripts/build-luajit builds (default); system: Debian's libluajit-5.1
-# LTO=1                           link-time optimisation
-# PREFIX, DESTDIR                 for install
+# VARIANT=release|asan|tsan|det|fuzz  objects in build/obj/VARIANT, programs in build/ (release) or build/VARIANT/
+# LUAJIT=own|system   own: built by scripts/build-luajit (default); system: Debian's, without preemption of compiled loops
+# LTO=1               link-time optimisation
+# JOBS=N              compile and test N at a time (default: processors)
+# ONLY=TEXT           check*: only tests whose name contains TEXT
+# PREFIX, SYSCONFDIR, DESTDIR   for install
 
 VERSION := 0.1.0
 
-VARIANT ?= release
-LUAJIT  ?= own
-LTO     ?=
-PREFIX  ?= /usr/local
+VARIANT    ?= release
+LUAJIT     ?= own
+LTO        ?=
+JOBS       ?= $(shell nproc)
+ONLY       ?=
+PREFIX     ?= /usr/local
+SYSCONFDIR ?= /etc
 
 B := build
-# A system LuaJIT has other bytecode and another ABI: nothing of the two builds is shared.
-V := $(VARIANT)$(if $(filter system,$(LUAJIT)),-system)$(if $(LTO),-lto)
+# Another LuaJIT has other bytecode and another ABI: nothing of the two builds is shared.
+SUFFIX := $(if $(filter system,$(LUAJIT)),-system)$(if $(LTO),-lto)
+program_dir = $(if $(filter release,$(1)),$(B),$(B)/$(1))
+V := $(VARIANT)$(SUFFIX)
 O := $(B)/obj/$(V)
-P := $(if $(filter release,$(V)),$(B),$(B)/$(V))
-T := $(if $(filter release,$(V)),$(B)/tests,$(B)/$(V)/tests)
+P := $(call program_dir,$(V))
+T := $(P)/tests
 
 # --- compiler -------------------------------------------------------------------------------------------------------
 
 ifeq ($(origin CC),default)
-CC := $(if $(filter asan tsan,$(VARIANT)),clang,gcc)
+CC := $(if $(filter asan tsan fuzz,$(VARIANT)),clang,gcc)
 endif
 PKG_CONFIG ?= pkg-config
 
+SANITIZE := -O1 -fno-omit-frame-pointer
 CPPFLAGS.release := -DNDEBUG
 CPPFLAGS.asan    := -DTROUPE_FAULT=1
 CPPFLAGS.det     := -DTROUPE_DET=1
 CFLAGS.release   := -O2 -fno-plt
-CFLAGS.asan      := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
-CFLAGS.tsan      := -O1 -fno-omit-frame-pointer -fsanitize=thread
+CFLAGS.asan      := $(SANITIZE) -fsanitize=address,undefined -fno-sanitize-recover=undefined
+CFLAGS.tsan      := $(SANITIZE) -fsanitize=thread
+CFLAGS.fuzz      := $(SANITIZE) -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 CFLAGS.det       := -O1
 ifeq ($(CFLAGS.$(VARIANT)),)
-$(error VARIANT=$(VARIANT): unknown; one of release, asan, tsan, det)
+$(error VARIANT=$(VARIANT): unknown; one of release, asan, tsan, det, fuzz)
 endif
 
 WARNINGS := -Wall -Wextra -Wshadow -Werror -Wno-unused-parameter
-# -D_GNU_SOURCE= with an empty value, so that a file that defines it itself does not redefine it.
+# _GNU_SOURCE is empty, so that a file that defines it itself does not redefine it.
 CPPFLAGS_ALL = -D_GNU_SOURCE= -DTROUPE_VERSION='"$(VERSION)"' $(CPPFLAGS.$(VARIANT)) \
-    -I. -Isrc -I$(B)/gen/$(V) -isystem $(LUAJIT_INCLUDE) $(PKG_CFLAGS) $(CPPFLAGS)
-CFLAGS_ALL = -std=gnu11 -g -pthread $(CFLAGS.$(VARIANT)) $(if $(LTO),-flto=auto) $(WARNINGS) $(CFLAGS)
-LDFLAGS_ALL = -pthread $(CFLAGS.$(VARIANT)) $(if $(LTO),-flto=auto -O2) -Wl,--as-needed $(LDFLAGS)
+    -I. -Isrc -I$(B)/gen -isystem $(LUAJIT_INCLUDE) $(PKG_CFLAGS) $(CPPFLAGS)
+CFLAGS_ALL  = -std=gnu11 -g -pthread $(CFLAGS.$(VARIANT)) $(if $(LTO),-flto=auto) $(WARNINGS) $(CFLAGS)
+LDFLAGS_ALL = -pthread $(CFLAGS.$(VARIANT)) $(if $(LTO),-flto=auto) -Wl,--as-needed $(LDFLAGS)
 AR := $(if $(LTO),gcc-ar,ar)
 
-# Asked for once a run and only when something is compiled: the packages may not be installed yet.
+# Asked for once a run, and only when something is compiled: `make check` installs the packages first.
 PKGS       := libfyaml jansson nettle uuid glib-2.0 libmicrohttpd ncursesw libsystemd
-PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell $(PKG_CONFIG) --cflags $(PKGS) | sed 's/-I/-isystem /g'))$(PKG_CFLAGS)
-PKG_LIBS   = $(eval PKG_LIBS := $$(shell $(PKG_CONFIG) --libs $(PKGS)))$(PKG_LIBS)
+PKG_CFLAGS  = $(eval PKG_CFLAGS := $$(call pkg_config,--cflags))$(PKG_CFLAGS)
+PKG_LIBS    = $(eval PKG_LIBS := $$(call pkg_config,--libs))$(PKG_LIBS)
+pkg_config  = $(or $(shell $(PKG_CONFIG) $(1) $(PKGS) | sed 's/-I/-isystem /g'),$(error packages are missing; \
+    run: scripts/setup build))
 
 ifeq ($(LUAJIT),system)
 LUAJIT_STAMP   :=
 LUAJIT_BIN     := luajit
-LUAJIT_INCLUDE = $(shell $(PKG_CONFIG) --variable=includedir luajit)
-LUAJIT_LIBS    = $(shell $(PKG_CONFIG) --libs luajit)
+LUAJIT_INCLUDE  = $(shell $(PKG_CONFIG) --variable=includedir luajit)
+LUAJIT_LIBS     = $(shell $(PKG_CONFIG) --libs luajit)
 SETUP_LUAJIT   := luajit
 else
 LUAJIT_STAMP   := $(B)/luajit/.stamp
@@ -67,46 +78,56 @@ LUAJIT_LIBS    := $(B)/luajit/lib/libluajit.a
 endif
 
 # Sanitizers bring their own malloc.
-JEMALLOC := $(if $(filter asan tsan,$(VARIANT)),,-ljemalloc)
+JEMALLOC := $(if $(filter asan tsan fuzz,$(VARIANT)),,-ljemalloc)
 LIBS = $(LUAJIT_LIBS) -lev $(JEMALLOC) $(PKG_LIBS) -lm -ldl
 
 # --- sources --------------------------------------------------------------------------------------------------------
 
 MAINS    := src/trouped.c src/troupe.c
 PROGRAMS := $(patsubst src/%.c,$(P)/%,$(wildcard $(MAINS)))
-PRELUDE  := $(wildcard vm/lua/*.lua)
+PRELUDE  := $(sort $(wildcard vm/lua/*.lua))
 
 SRC.base   := $(wildcard src/base/*.c)
 SRC.sched  := $(wildcard sched/*.c)
 SRC.config := $(wildcard config/*.c)
 SRC.vm     := $(wildcard vm/*.c)
 SRC.app    := $(filter-out $(MAINS),$(wildcard src/*.c))
-GROUPS_    := app vm config sched base
-# In link order: a library comes after those that call it.
-ARCHIVES   := $(GROUPS_:%=$(O)/lib%.a)
+# What tests share, except the two files there that have a main.
+SRC.support := $(filter-out tests/support/inproc.c tests/support/replay.c,$(wildcard tests/support/*.c))
+# In link order: an archive comes after those that call it.
+PARTS      := app vm config sched base
+ARCHIVES   := $(PARTS:%=$(O)/lib%.a)
 
-UNIT_TESTS   := $(patsubst tests/unit/%.c,$(T)/%,$(wildcard tests/unit/test_*.c))
-STRESS_TESTS := $(patsubst tests/stress/%.c,$(T)/stress/%,$(wildcard tests/stress/test_*.c))
+# ThreadSanitizer cannot follow LuaJIT's machine code: only what runs without Lua.
+TEST_NAMES := $(if $(filter tsan,$(VARIANT)),test_sched_* test_base_*,test_*)
+UNIT_TESTS   := $(patsubst tests/unit/%.c,$(T)/%,$(wildcard $(TEST_NAMES:%=tests/unit/%.c)))
+STRESS_TESTS := $(patsubst tests/stress/%.c,$(T)/stress/%,$(wildcard $(TEST_NAMES:%=tests/stress/%.c)))
+# A fuzz target is linked with libFuzzer in the fuzz variant, in the others with a main that replays its corpus.
+FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(T)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-objects = $(patsubst %.c,$(O)/%.o,$(1))
+C_FILES := $(wildcard src/*.[ch] src/base/*.[ch] sched/*.[ch] config/*.[ch] vm/*.[ch] tests/*/*.[ch] bench/*/*.[ch])
 
 .PHONY: all
-all: programs ## build build/trouped and build/troupe (default)
+all: $(PROGRAMS) ## build the programs, build/trouped and build/troupe (default)
 
-.PHONY: programs libs tests
-programs: $(PROGRAMS)
-libs: $(ARCHIVES)
-tests: $(UNIT_TESTS) $(STRESS_TESTS)
+.PHONY: demo
+demo: ## set everything up, build, and run the worker pool example in the daemon
+	@scripts/setup build $(SETUP_LUAJIT)
+	@$(MAKE) --no-print-directory $(PARALLEL) all
+	@scripts/demo
 
 # --- rules ----------------------------------------------------------------------------------------------------------
 
-# Changes only when the flags do, and then everything is compiled again.
-FLAGS_FILE := $(O)/flags
-FLAGS_NOW  = $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) $(LIBS)
+# Files written only when their text changes, so that what is made with other flags or from other files is made again.
+define keep_text
+@mkdir -p $(@D)
+@printf '%s\n' '$(subst ','\'',$(1))' >$@.$$$$ && { cmp -s $@.$$$$ $@ && rm $@.$$$$ || mv $@.$$$$ $@; }
+endef
+
 .PHONY: FORCE
+FLAGS_FILE := $(O)/flags
 $(FLAGS_FILE): FORCE
-	@mkdir -p $(@D)
-	@printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' >$@
+	$(call keep_text,$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) $(LIBS))
 
 $(B)/luajit/.stamp: scripts/build-luajit
 	@scripts/build-luajit
@@ -116,48 +137,152 @@ $(O)/%.o: %.c $(FLAGS_FILE) | $(LUAJIT_STAMP)
 	@echo "  CC    $< [$(V)]"
 	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 
-$(B)/gen/$(V)/prelude.c: $(PRELUDE) scripts/embed-lua $(O)/prelude.list | $(LUAJIT_STAMP)
-	@mkdir -p $(@D)
+$(O)/prelude.c: $(PRELUDE) scripts/embed-lua $(O)/prelude.list $(LUAJIT_STAMP)
 	@echo "  LUA   $@"
-	@$(LUAJIT_BIN) scripts/embed-lua $@.tmp $(PRELUDE) && mv $@.tmp $@
+	@$(LUAJIT_BIN) scripts/embed-lua $@ $(PRELUDE)
 
-# A prelude file that was removed leaves no newer file behind, only a shorter list.
 $(O)/prelude.list: FORCE
-	@mkdir -p $(@D)
-	@echo '$(PRELUDE)' | cmp -s - $@ || echo '$(PRELUDE)' >$@
+	$(call keep_text,$(PRELUDE))
 
-$(O)/prelude.o: $(B)/gen/$(V)/prelude.c vm/prelude.h $(FLAGS_FILE)
-	@mkdir -p $(@D)
+$(O)/prelude.o: $(O)/prelude.c vm/prelude.h $(FLAGS_FILE)
 	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c $< -o $@
 
-OBJ.vm_extra := $(O)/prelude.o
+objects = $(patsubst %.c,$(O)/%.o,$(SRC.$(1))) $(if $(filter vm,$(1)),$(O)/prelude.o)
 
-define archive_rule
-OBJ.$(1) := $$(call objects,$$(SRC.$(1))) $$(OBJ.$(1)_extra)
-$(O)/lib$(1).a: $$(OBJ.$(1)) $(O)/lib$(1).list
-	@rm -f $$@
-	@$(AR) rcs $$@ $$(OBJ.$(1))
+define archive_rules
+$(O)/lib$(1).a: $(call objects,$(1)) $(O)/lib$(1).list
+	@rm -f $$@ && $(AR) rcs $$@ $(call objects,$(1))
 $(O)/lib$(1).list: FORCE
-	@mkdir -p $$(@D)
-	@echo '$$(OBJ.$(1))' | cmp -s - $$@ || echo '$$(OBJ.$(1))' >$$@
+	$$(call keep_text,$(call objects,$(1)))
 endef
-$(foreach g,$(GROUPS_),$(eval $(call archive_rule,$(g))))
+$(foreach part,$(PARTS) support,$(eval $(call archive_rules,$(part))))
+
+define link
+@mkdir -p $(@D)
+@echo "  LINK  $@"
+@$(CC) $(LDFLAGS_ALL) $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(1) $(LIBS) -o $@
+endef
 
 $(PROGRAMS): $(P)/%: $(O)/src/%.o $(ARCHIVES)
-	@mkdir -p $(@D)
-	@echo "  LINK  $@"
-	@$(CC) $(LDFLAGS_ALL) $< $(ARCHIVES) $(LIBS) -o $@
+	$(call link)
 
-$(UNIT_TESTS): $(T)/%: $(O)/tests/unit/%.o $(ARCHIVES)
-	@mkdir -p $(@D)
-	@echo "  LINK  $@"
-	@$(CC) $(LDFLAGS_ALL) $< $(ARCHIVES) $(LIBS) -lcriterion -o $@
+# See the head of tests/support/inproc.c for why.
+INPROC := $(if $(filter tsan,$(VARIANT)),$(O)/tests/support/inproc.o)
 
-$(STRESS_TESTS): $(T)/stress/%: $(O)/tests/stress/%.o $(ARCHIVES)
-	@mkdir -p $(@D)
-	@echo "  LINK  $@"
-	@$(CC) $(LDFLAGS_ALL) $< $(ARCHIVES) $(LIBS) -lcriterion -o $@
+$(UNIT_TESTS): $(T)/%: $(O)/tests/unit/%.o $(INPROC)
+	$(call link,-lcriterion)
+
+$(STRESS_TESTS): $(T)/%: $(O)/tests/%.o $(INPROC)
+	$(call link,-lcriterion)
+
+$(FUZZ_TARGETS): $(T)/%: $(O)/tests/%.o $(if $(filter-out fuzz,$(VARIANT)),$(O)/tests/support/replay.o)
+	$(call link,$(if $(filter fuzz,$(VARIANT)),-fsanitize=fuzzer))
+
+# A test is linked with the parts whose headers it includes and the parts these may know: a scheduler test links, and is
+# built, without anything of vm. A header named without a folder is one of src.
+TEST_FILES := $(wildcard tests/unit/test_*.c tests/stress/test_*.c tests/fuzz/fuzz_*.c)
+including  = $(if $(TEST_FILES),$(shell grep -lE '^\#include "$(1)' $(TEST_FILES)))
+USE.app    := $(call including,(src/)?[^/]+")
+USE.vm     := $(call including,vm/) $(USE.app)
+USE.config := $(call including,config/) $(USE.app)
+USE.sched  := $(call including,sched/) $(USE.vm)
+USE.base   := $(TEST_FILES)
+archives_of = $(if $(SRC.support),$(O)/libsupport.a) $(foreach p,$(PARTS),$(if $(filter $(1),$(USE.$(p))),$(O)/lib$(p).a))
+$(foreach f,$(TEST_FILES),$(eval $(patsubst tests/%.c,$(T)/%,$(f:tests/unit/%=tests/%)): $(call archives_of,$(f))))
+
+.PHONY: tests fuzz-targets
+tests: $(UNIT_TESTS) $(STRESS_TESTS) $(FUZZ_TARGETS)
+fuzz-targets: $(FUZZ_TARGETS)
 
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
+
+# --- tests ----------------------------------------------------------------------------------------------------------
+
+# A make below this one shares its job server, or gets one.
+PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(JOBS))
+
+# $(call checked,VARIANT,TARGETS,ARGUMENTS OF scripts/check): the last line is "N passed, N failed", whatever happens.
+define checked
+@scripts/setup build test $(SETUP_LUAJIT)
+@$(MAKE) --no-print-directory $(PARALLEL) VARIANT=$(1) $(2) || { scripts/check --build-failed; exit 1; }
+@scripts/check --variant $(1) --build $(call program_dir,$(1)$(SUFFIX)) --jobs $(JOBS) --only '$(ONLY)' $(3)
+endef
+
+.PHONY: check check-asan check-tsan check-det check-valgrind fuzz soak bench
+check: ## every test: unit, fuzz corpora, stress (small), Lua suites, whole programs
+	$(call checked,release,all tests,unit fuzz stress lua system)
+
+check-asan: ## the tests with AddressSanitizer and UndefinedBehaviorSanitizer
+	$(call checked,asan,all tests,unit fuzz stress lua)
+
+check-tsan: ## scheduler and base tests with ThreadSanitizer
+	$(call checked,tsan,tests,unit stress)
+
+check-det: ## scheduler tests, workers interleaved by a seeded generator (SEED=, SEEDS= how many from there)
+	$(call checked,det,tests,--seed $(SEED) --seeds $(SEEDS) unit stress)
+SEED  ?= 1
+SEEDS ?= 20
+
+check-valgrind: ## unit tests under valgrind
+	$(call checked,release,tests,--valgrind unit)
+
+fuzz: ## fuzz every target of tests/fuzz for FUZZ_TIME seconds (60)
+	@scripts/setup build test
+	@$(MAKE) --no-print-directory $(PARALLEL) VARIANT=fuzz fuzz-targets
+	@scripts/fuzz --time $(FUZZ_TIME) --jobs $(JOBS) --only '$(ONLY)'
+FUZZ_TIME ?= 60
+
+soak: ## stress tests at full scale, again and again for SOAK_MINUTES (60)
+	$(call checked,release,all tests,--scale full --minutes $(SOAK_MINUTES) stress)
+SOAK_MINUTES ?= 60
+
+bench: ## measure, write bench/report.md (BENCH_ARGS= for bench/run)
+	@scripts/setup build bench
+	@$(MAKE) --no-print-directory $(PARALLEL) all
+	@bench/run $(BENCH_ARGS)
+
+# --- source text ----------------------------------------------------------------------------------------------------
+
+.PHONY: format format-check tidy
+format: ## lay out all C files with clang-format
+	@scripts/setup test
+	@clang-format -i $(C_FILES)
+
+format-check: ## fail when a C file is laid out otherwise
+	@scripts/setup test
+	@clang-format --dry-run --Werror $(C_FILES)
+
+tidy: ## look for bugs with clang-tidy
+	@scripts/setup build test
+	@$(MAKE) --no-print-directory $(PARALLEL) all
+	@printf '%s\n' $(filter %.c,$(filter-out tests/%,$(C_FILES))) | xargs -P $(JOBS) -n 4 \
+	    clang-tidy --quiet --warnings-as-errors='*' 2>$(B)/tidy.log -- -std=gnu11 -pthread $(CPPFLAGS_ALL)
+
+# --- installing and packaging ---------------------------------------------------------------------------------------
+
+.PHONY: install uninstall dist deb clean help
+install: all ## install below PREFIX (/usr/local), configuration in SYSCONFDIR (/etc); DESTDIR for staging
+	@PREFIX=$(PREFIX) SYSCONFDIR=$(SYSCONFDIR) DESTDIR=$(DESTDIR) scripts/install $(P)
+
+uninstall: ## remove what install put there, except a changed configuration
+	@PREFIX=$(PREFIX) SYSCONFDIR=$(SYSCONFDIR) DESTDIR=$(DESTDIR) scripts/install --remove $(P)
+
+dist: ## source archive of the last commit, build/troupe-VERSION.tar.xz
+	@mkdir -p $(B)
+	@git archive --format=tar --prefix=troupe-$(VERSION)/ HEAD | xz -9 >$(B)/troupe-$(VERSION).tar.xz
+	@echo $(B)/troupe-$(VERSION).tar.xz
+
+deb: ## Debian package, build/deb/*.deb
+	@scripts/setup build package
+	@scripts/build-luajit
+	@scripts/deb $(VERSION)
+
+clean: ## remove what was built, except LuaJIT
+	@rm -rf $(B)/obj $(B)/gen $(B)/tests $(B)/deb $(B)/trouped $(B)/troupe $(B)/*.tar.xz \
+	    $(foreach v,asan tsan det fuzz,$(B)/$(v)*) $(B)/release-*
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name what; do \
+	    printf '  make %-16s%s\n' "$$name" "$$what"; done
