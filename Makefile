@@ -3,7 +3,7 @@
 # A source file is picked up by where it is: src/base sched config vm src (each folder a static archive, src without the
 # two programs' main files), vm/lua (compiled to bytecode), tests/{unit,stress,fuzz}. No file is named here.
 #
-# VARIANT=release|asan|tsan|det|fuzz  objects in build/obj/VARIANT, programs in build/ (release) or build/VARIANT/
+# VARIANT=release|asan|tsan|valgrind|det|fuzz   objects in build/obj/VARIANT; programs in build/, of others in build/VARIANT/
 # LUAJIT=own|system   own: built by scripts/build-luajit (default); system: Debian's, without preemption of compiled loops
 # LTO=1               link-time optimisation
 # JOBS=N              compile and test N at a time (default: processors)
@@ -44,9 +44,10 @@ CFLAGS.release   := -O2 -fno-plt
 CFLAGS.asan      := $(SANITIZE) -fsanitize=address,undefined -fno-sanitize-recover=undefined
 CFLAGS.tsan      := $(SANITIZE) -fsanitize=thread
 CFLAGS.fuzz      := $(SANITIZE) -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+CFLAGS.valgrind  := -O1
 CFLAGS.det       := -O1
 ifeq ($(CFLAGS.$(VARIANT)),)
-$(error VARIANT=$(VARIANT): unknown; one of release, asan, tsan, det, fuzz)
+$(error VARIANT=$(VARIANT): unknown; one of release, asan, tsan, valgrind, det, fuzz)
 endif
 
 WARNINGS := -Wall -Wextra -Wshadow -Werror -Wno-unused-parameter
@@ -77,8 +78,8 @@ LUAJIT_INCLUDE := $(B)/luajit/include
 LUAJIT_LIBS    := $(B)/luajit/lib/libluajit.a
 endif
 
-# Sanitizers bring their own malloc.
-JEMALLOC := $(if $(filter asan tsan fuzz,$(VARIANT)),,-ljemalloc)
+# Memory checkers bring their own malloc.
+JEMALLOC := $(if $(filter asan tsan valgrind fuzz,$(VARIANT)),,-ljemalloc)
 LIBS = $(LUAJIT_LIBS) -lev $(JEMALLOC) $(PKG_LIBS) -lm -ldl
 
 # --- sources --------------------------------------------------------------------------------------------------------
@@ -103,7 +104,7 @@ TEST_NAMES := $(if $(filter tsan,$(VARIANT)),test_sched_* test_base_*,test_*)
 UNIT_TESTS   := $(patsubst tests/unit/%.c,$(T)/%,$(wildcard $(TEST_NAMES:%=tests/unit/%.c)))
 STRESS_TESTS := $(patsubst tests/stress/%.c,$(T)/stress/%,$(wildcard $(TEST_NAMES:%=tests/stress/%.c)))
 # A fuzz target is linked with libFuzzer in the fuzz variant, in the others with a main that replays its corpus.
-FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(T)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(T)/fuzz/%,$(wildcard $(if $(filter-out tsan,$(VARIANT)),tests/fuzz/fuzz_*.c)))
 
 C_FILES := $(wildcard src/*.[ch] src/base/*.[ch] sched/*.[ch] config/*.[ch] vm/*.[ch] tests/*/*.[ch] bench/*/*.[ch])
 
@@ -167,7 +168,7 @@ $(PROGRAMS): $(P)/%: $(O)/src/%.o $(ARCHIVES)
 	$(call link)
 
 # See the head of tests/support/inproc.c for why.
-INPROC := $(if $(filter tsan,$(VARIANT)),$(O)/tests/support/inproc.o)
+INPROC := $(if $(filter asan tsan valgrind,$(VARIANT)),$(O)/tests/support/inproc.o)
 
 $(UNIT_TESTS): $(T)/%: $(O)/tests/unit/%.o $(INPROC)
 	$(call link,-lcriterion)
@@ -226,7 +227,7 @@ SEED  ?= 1
 SEEDS ?= 20
 
 check-valgrind: ## unit tests under valgrind
-	$(call checked,release,tests,--valgrind unit)
+	$(call checked,valgrind,tests,unit)
 
 fuzz: ## fuzz every target of tests/fuzz for FUZZ_TIME seconds (60)
 	@scripts/setup build test
@@ -281,7 +282,7 @@ deb: ## Debian package, build/deb/*.deb
 
 clean: ## remove what was built, except LuaJIT
 	@rm -rf $(B)/obj $(B)/gen $(B)/tests $(B)/deb $(B)/trouped $(B)/troupe $(B)/*.tar.xz \
-	    $(foreach v,asan tsan det fuzz,$(B)/$(v)*) $(B)/release-*
+	    $(foreach v,asan tsan valgrind det fuzz,$(B)/$(v)*) $(B)/release-*
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name what; do \

@@ -1,10 +1,10 @@
 /*
  * Runs a program's Criterion tests without Criterion's own runner: each test in a child made by a plain fork.
  *
- * Why: Criterion's runner passes data to its workers through memory at addresses of its choice, and ThreadSanitizer's
- * address space has no room there (the tests end before they begin). The test files stay the same: this file has a
- * main of its own and takes the place of those functions of libcriterion that talk to its runner. Linked into the
- * test programs of the tsan variant only.
+ * Why: the sandbox in which Criterion runs a test hides what a memory checker finds when the test's process ends (leaks)
+ * and needs memory at addresses where ThreadSanitizer has no room. The test files stay the same: this file has a main
+ * of its own and takes the place of those functions of libcriterion that talk to its runner. Linked into the test
+ * programs of the variants asan, tsan and valgrind.
  *
  * Supported: tests, parameterized tests, suites, and their fields init, fini, timeout, signal, exit_code, disabled.
  * Not supported: theories, redirected output. Ends with Criterion's summary line; exit status 1 when a test failed.
@@ -129,7 +129,7 @@ static _Noreturn void run_child(void) {
     sigprocmask(SIG_SETMASK, &original_mask, NULL);
     current->test();
     fflush(NULL);
-    /* exit, not _exit: ThreadSanitizer turns a reported race into its own exit status there */
+    /* exit, not _exit: there the checkers report leaks, and turn what they reported into an exit status */
     exit(atomic_load_explicit(&expectation_failed, memory_order_relaxed) ? EXIT_ASSERTION : 0);
 }
 
