@@ -1,0 +1,353 @@
+#include "sched/host.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "sched/node.h"
+#include "sched/worker.h"
+
+/* --- making a process runnable ------------------------------------------------------------------------------ */
+
+static void inject(struct host *h, struct proc *p) {
+    struct proc *top = atomic_load_explicit(&h->injected, memory_order_relaxed);
+    do {
+        p->run_next = top;
+        /* release: partner is the acquire in host_take_injected */
+    } while (!atomic_compare_exchange_weak_explicit(&h->injected, &top, p, memory_order_release,
+                                                    memory_order_relaxed));
+}
+
+struct proc *host_take_injected(struct host *h) {
+    if (!atomic_load_explicit(&h->injected, memory_order_relaxed))
+        return NULL;
+    struct proc *top = atomic_exchange_explicit(&h->injected, NULL, memory_order_acquire), *first = NULL;
+    while (top) {
+        struct proc *next = top->run_next;
+        top->run_next = first;
+        first = top;
+        top = next;
+    }
+    return first;
+}
+
+static void overflow_append(struct host *h, struct proc *first, struct proc *last, uint64_t n) {
+    pthread_mutex_lock(&h->overflow_lock);
+    last->run_next = NULL;
+    if (h->overflow_last)
+        h->overflow_last->run_next = first;
+    else
+        h->overflow_first = first;
+    h->overflow_last = last;
+    atomic_fetch_add_explicit(&h->overflow_len, n, memory_order_relaxed);
+    pthread_mutex_unlock(&h->overflow_lock);
+}
+
+/* The ring is full: half of it and `p` go where everybody finds them. */
+static void spill(struct worker *w, struct proc *p) {
+    struct proc *first = NULL, *last = NULL;
+    uint64_t n = 1;
+    for (unsigned i = 0; i < RUNQ_SIZE / 2; i++) {
+        struct proc *q = runq_take(&w->runq);
+        if (!q)
+            break;
+        if (last)
+            last->run_next = q;
+        else
+            first = q;
+        last = q;
+        n++;
+    }
+    if (last)
+        last->run_next = p;
+    else
+        first = p;
+    overflow_append(w->host, first, p, n);
+}
+
+void worker_enqueue(struct worker *w, struct proc *p) {
+    if (!runq_put(&w->runq, p))
+        spill(w, p);
+}
+
+void host_take_overflow(struct worker *w) {
+    struct host *h = w->host;
+    uint64_t n = atomic_load_explicit(&h->overflow_len, memory_order_relaxed);
+    uint32_t room = RUNQ_SIZE - runq_len(&w->runq);
+    if (!n || room < RUNQ_SIZE / 2)
+        return;
+    uint64_t share = n / atomic_load_explicit(&h->worker_count, memory_order_relaxed) + 1;
+    if (share > RUNQ_SIZE / 2)
+        share = RUNQ_SIZE / 2;
+    pthread_mutex_lock(&h->overflow_lock);
+    while (share-- && h->overflow_first) {
+        struct proc *p = h->overflow_first;
+        if (!runq_put(&w->runq, p))
+            break;
+        h->overflow_first = p->run_next;
+        if (!h->overflow_first)
+            h->overflow_last = NULL;
+        atomic_fetch_sub_explicit(&h->overflow_len, 1, memory_order_relaxed);
+    }
+    pthread_mutex_unlock(&h->overflow_lock);
+}
+
+void host_notify(struct host *h) {
+    /* seq_cst: the work was queued before, `idle` is read after; the partner is worker_park, which sets its bit before it
+     * looks at the queues. So one of the two sees the other. */
+    atomic_thread_fence(memory_order_seq_cst);
+    uint64_t idle = atomic_load_explicit(&h->idle, memory_order_seq_cst);
+    while (idle) {
+        unsigned i = (unsigned)__builtin_ctzll(idle);
+        if (atomic_compare_exchange_weak_explicit(&h->idle, &idle, idle & ~(UINT64_C(1) << i),
+                                                  memory_order_seq_cst, memory_order_seq_cst)) {
+            worker_unpark(atomic_load_explicit(&h->workers[i], memory_order_acquire));
+            return;
+        }
+    }
+}
+
+void host_wake(struct sched_thread *t, struct proc *p, bool local) {
+    struct host *h = p->host;
+    struct worker *w = t->worker;
+    if (!w || w->host != h) {
+        inject(h, p);
+        host_notify(h);
+        return;
+    }
+    if (local) {
+        /* The signal handler of this very thread may empty the slot (worker_on_signal): it keeps off meanwhile. */
+        w->in_slot = 1;
+        atomic_signal_fence(memory_order_seq_cst);
+        struct proc *old = w->woken;
+        w->woken = p;
+        atomic_signal_fence(memory_order_seq_cst);
+        w->in_slot = 0;
+        if (!old)
+            return;
+        p = old;
+    }
+    worker_enqueue(w, p);
+    host_notify(h);
+}
+
+void worker_on_signal(struct worker *w) {
+    if (w->in_slot || !atomic_load_explicit(&w->give_woken, memory_order_relaxed))
+        return;
+    atomic_store_explicit(&w->give_woken, false, memory_order_relaxed);
+    struct proc *p = w->woken;
+    if (!p)
+        return;
+    w->woken = NULL;
+    inject(w->host, p);
+    host_notify(w->host);
+}
+
+/* --- workers come and go ------------------------------------------------------------------------------------ */
+
+static struct worker *worker_at(struct host *h, unsigned i) {
+    /* acquire: partner is add_worker */
+    return atomic_load_explicit(&h->workers[i], memory_order_acquire);
+}
+
+/* Under workers_lock: starts a worker in the first entry without a running thread. */
+static bool add_worker(struct host *h) {
+    unsigned count = atomic_load_explicit(&h->worker_count, memory_order_relaxed), i = 0;
+    struct worker *w = NULL;
+    for (; i < count; i++) {
+        w = worker_at(h, i);
+        /* acquire: partner is the end of worker_main */
+        if (!atomic_load_explicit(&w->running_thread, memory_order_acquire))
+            break;
+    }
+    if (i == HOST_WORKERS_MAX)
+        return false;
+    if (i == count) {
+        w = worker_new(h, i);
+        if (!w)
+            return false;
+        /* release: partner is worker_at; then the count, whose partner is every loop over the workers */
+        atomic_store_explicit(&h->workers[i], w, memory_order_release);
+        atomic_store_explicit(&h->worker_count, i + 1, memory_order_release);
+    }
+    return worker_launch(w);
+}
+
+static unsigned active(struct host *h) {
+    unsigned n = 0, count = atomic_load_explicit(&h->worker_count, memory_order_relaxed);
+    for (unsigned i = 0; i < count; i++) {
+        struct worker *w = worker_at(h, i);
+        n += atomic_load_explicit(&w->running_thread, memory_order_acquire) &&
+             !atomic_load_explicit(&w->draining, memory_order_relaxed);
+    }
+    return n;
+}
+
+/* Under workers_lock: brings the number of working threads to `want`. */
+static bool adjust(struct host *h, unsigned want) {
+    if (atomic_load_explicit(&h->stop, memory_order_relaxed))
+        return true;
+    unsigned have = active(h);
+    for (; have < want; have++)
+        if (!add_worker(h))
+            return false;
+    for (unsigned i = atomic_load_explicit(&h->worker_count, memory_order_relaxed); have > want && i-- > 0;) {
+        struct worker *w = worker_at(h, i);
+        if (!atomic_load_explicit(&w->running_thread, memory_order_acquire) || w->ticker_stuck ||
+            atomic_load_explicit(&w->draining, memory_order_relaxed))
+            continue;
+        atomic_store_explicit(&w->draining, true, memory_order_relaxed);
+        have--;
+        atomic_fetch_and_explicit(&h->idle, ~(UINT64_C(1) << i), memory_order_seq_cst);
+        worker_unpark(w);
+    }
+    return true;
+}
+
+struct host *host_create(struct node *n, const char *id, unsigned workers, const struct host_limits *limits) {
+    unsigned index = atomic_load_explicit(&n->host_count, memory_order_relaxed);
+    if (index == 1u << PID_HOST_BITS)
+        return NULL;
+    struct host *h = mem_alloc_aligned(_Alignof(struct host), sizeof *h);
+    char *copy = mem_strdup(id);
+    if (!h || !copy) {
+        mem_free(h);
+        mem_free(copy);
+        return NULL;
+    }
+    memset(h, 0, sizeof *h);
+    h->node = n;
+    h->id = copy;
+    h->id_len = strlen(copy);
+    h->index = index;
+    h->limits = *limits;
+    h->wanted = workers;
+    pthread_mutex_init(&h->workers_lock, NULL);
+    pthread_mutex_init(&h->overflow_lock, NULL);
+    atomic_init(&h->accepting, true);
+    /* release: partner is node_host_at */
+    atomic_store_explicit(&n->hosts[index], h, memory_order_release);
+    atomic_store_explicit(&n->host_count, index + 1, memory_order_release);
+    node_set_period(n);
+    pthread_mutex_lock(&h->workers_lock);
+    bool ok = adjust(h, workers);
+    pthread_mutex_unlock(&h->workers_lock);
+    if (!ok) {
+        host_stop(h); /* stays in the table, without workers and closed */
+        return NULL;
+    }
+    return h;
+}
+
+bool host_rescale(struct host *h, unsigned workers) {
+    pthread_mutex_lock(&h->workers_lock);
+    h->wanted = workers;
+    bool ok = adjust(h, workers + h->spares);
+    pthread_mutex_unlock(&h->workers_lock);
+    return ok;
+}
+
+void host_open(struct host *h, const struct host_limits *limits) {
+    h->limits = *limits;
+    node_set_period(h->node);
+    atomic_store_explicit(&h->accepting, true, memory_order_relaxed);
+}
+
+void host_close(struct host *h) {
+    /* relaxed: a spawn that is under way at this moment may still succeed */
+    atomic_store_explicit(&h->accepting, false, memory_order_relaxed);
+}
+
+void host_stop(struct host *h) {
+    host_close(h);
+    pthread_mutex_lock(&h->workers_lock);
+    atomic_store_explicit(&h->stop, true, memory_order_seq_cst); /* under the lock: no worker is added any more */
+    pthread_mutex_unlock(&h->workers_lock);
+    unsigned count = atomic_load_explicit(&h->worker_count, memory_order_relaxed);
+    for (unsigned i = 0; i < count; i++)
+        worker_unpark(worker_at(h, i));
+    for (unsigned i = 0; i < count; i++)
+        worker_join(worker_at(h, i));
+}
+
+void host_destroy(struct host *h) {
+    unsigned count = atomic_load_explicit(&h->worker_count, memory_order_relaxed);
+    for (unsigned i = 0; i < count; i++)
+        worker_free(worker_at(h, i));
+    pthread_mutex_destroy(&h->workers_lock);
+    pthread_mutex_destroy(&h->overflow_lock);
+    mem_free(h->id);
+    mem_free(h);
+}
+
+/* --- the ticker's look at the workers ------------------------------------------------------------------------- */
+
+#define STUCK_NS INT64_C(100000000)
+
+static void set_stuck(struct host *h, struct worker *w, bool stuck) {
+    pthread_mutex_lock(&h->workers_lock);
+    w->ticker_stuck = stuck;
+    h->spares += stuck ? 1u : -1u;
+    adjust(h, h->wanted + h->spares);
+    pthread_mutex_unlock(&h->workers_lock);
+}
+
+static void look_at(struct host *h, struct worker *w, int64_t now) {
+    struct node *n = h->node;
+    uint64_t seq = atomic_load_explicit(&w->run_seq, memory_order_relaxed);
+    if (seq != w->ticker_seq || !(seq & 1)) {
+        w->ticker_seq = seq;
+        w->ticker_since_ns = now;
+        if (w->ticker_stuck)
+            set_stuck(h, w, false);
+        return;
+    }
+    int64_t held = now - w->ticker_since_ns;
+    bool overdue =
+        wheel_next(&w->wheel) < now - atomic_load_explicit(&n->tick_period_ns, memory_order_relaxed);
+    if (held < h->limits.time_slice_ns && !overdue)
+        return;
+    atomic_store_explicit(&w->yield, true, memory_order_relaxed);
+    if (held > 2 * h->limits.time_slice_ns)
+        atomic_store_explicit(&w->give_woken, true, memory_order_relaxed);
+    worker_signal(w, n->preempt_signal);
+    if (held > 2 * h->limits.time_slice_ns && (runq_len(&w->runq) || overdue))
+        host_notify(h);
+    if (held > STUCK_NS && !w->ticker_stuck) {
+        if (n->hooks.stuck)
+            n->hooks.stuck(w, worker_pid(w), held);
+        set_stuck(h, w, true);
+    }
+}
+
+bool host_tick(struct host *h, int64_t now_ns) {
+    bool busy = false;
+    unsigned count = atomic_load_explicit(&h->worker_count, memory_order_acquire);
+    for (unsigned i = 0; i < count; i++) {
+        struct worker *w = worker_at(h, i);
+        if (!atomic_load_explicit(&w->running_thread, memory_order_acquire))
+            continue;
+        look_at(h, w, now_ns);
+        busy |= !(atomic_load_explicit(&h->idle, memory_order_relaxed) >> i & 1);
+    }
+    return busy;
+}
+
+/* --- figures ---------------------------------------------------------------------------------------------------- */
+
+uint64_t host_queue_len(struct host *h) {
+    uint64_t n = atomic_load_explicit(&h->overflow_len, memory_order_relaxed);
+    unsigned count = atomic_load_explicit(&h->worker_count, memory_order_acquire);
+    for (unsigned i = 0; i < count; i++)
+        n += runq_len(&worker_at(h, i)->runq);
+    return n;
+}
+
+uint64_t host_stat(struct host *h, size_t offset) {
+    uint64_t n = 0;
+    unsigned count = atomic_load_explicit(&h->worker_count, memory_order_acquire);
+    for (unsigned i = 0; i < count; i++)
+        n += atomic_load_explicit((_Atomic uint64_t *)((char *)&worker_at(h, i)->stats + offset),
+                                  memory_order_relaxed);
+    return n;
+}

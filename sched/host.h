@@ -1,0 +1,163 @@
+/*
+ * host: one scheduler: its worker threads, its run queues, its limits, its processes.
+ *
+ * A worker looks for work in this order: the process it has just woken (as long as its time slice lasts), its own
+ * ring, what other threads put in (`injected`), what did not fit the rings (`overflow`), due timers, other workers'
+ * rings; then it spins a little and parks. Every few dispatches, and whenever the coarse clock moved, the common queues come first,
+ * so that nothing starves.
+ *
+ * Parking: a worker sets its bit in `idle`, looks at every queue once more, and sleeps on a futex of its own; who makes work
+ * fences, reads `idle`, and wakes one. A process that goes into a worker's last-in slot wakes nobody: the pair
+ * stays on one core.
+ *
+ *   host_create/host_stop/host_destroy   the thread that owns the node
+ *   host_wake                            any attached thread
+ *   worker_*                             the worker's own thread, except where said
+ */
+#ifndef SCHED_HOST_H
+#define SCHED_HOST_H
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sched/proc.h"
+#include "sched/runq.h"
+#include "sched/wheel.h"
+
+#define HOST_WORKERS_MAX 64 /* one bit each in host.idle */
+
+struct host_limits {
+    uint64_t max_processes; /* 0: none */
+    uint64_t process_memory;
+    uint64_t memory;
+    uint64_t mailbox_messages;
+    uint64_t mailbox_bytes;
+    bool mailbox_kill; /* a full mailbox ends its process instead of only refusing */
+    int64_t time_slice_ns;
+    int64_t max_run_ns; /* 0: none */
+};
+
+/* Counters of one worker: written by it, relaxed, read by anybody. One line here is one metric. */
+#define WORKER_STATS(X)                                                                                      \
+    X(spawned, "processes started")                                                                          \
+    X(messages, "messages and signals taken out of mailboxes")                                               \
+    X(dispatches, "times that a process was run")                                                            \
+    X(steals, "batches taken from another worker")                                                           \
+    X(parks, "times that the worker went to sleep")                                                          \
+    X(preemptions, "processes interrupted at the end of their time slice")                                   \
+    X(timers, "timers fired")                                                                                \
+    X(busy_ns, "nanoseconds not spent asleep")
+
+struct worker_stats {
+#define X(name, help) _Atomic uint64_t name;
+    WORKER_STATS(X)
+#undef X
+    _Atomic uint64_t exits[EXIT_HOW_COUNT];
+};
+
+/* Single writer: the partner of every reader is nothing, these are figures. */
+#define stat_add(counter, n)                                                                                 \
+    atomic_store_explicit(&(counter), atomic_load_explicit(&(counter), memory_order_relaxed) + (n),           \
+                          memory_order_relaxed)
+
+struct worker {
+    struct sched_thread thread; /* first */
+    struct host *host;
+    unsigned index;
+    pthread_t id;
+    struct proc *woken; /* the last-in slot; owner, and its own signal handler */
+    int64_t chain_tick; /* when the current chain through the last-in slot began */
+    int64_t seen_tick;  /* the coarse tick at which the common queues were looked at last */
+    uint32_t rng;
+    volatile sig_atomic_t in_slot; /* the owner is changing `woken`: its signal handler keeps away */
+
+    /* Read by the ticker. */
+    _Alignas(64) _Atomic uint64_t run_seq; /* odd while a process runs; relaxed */
+    _Atomic uint64_t run_pid;              /* whose run that is; relaxed, a hint */
+    _Atomic(void *) running;               /* for preemption: what the behaviour published, see worker_publish */
+    atomic_bool yield;                     /* the slice is over; set by the ticker, cleared by the worker; relaxed */
+    atomic_bool draining;                  /* to hand over its queue and end; relaxed */
+    pthread_mutex_t id_lock;               /* guards `id` against signals to a thread that has ended */
+    atomic_bool running_thread;            /* its thread runs: release by it at the end, acquire by who joins */
+    atomic_bool give_woken;                /* its signal handler shall put `woken` where others find it; relaxed */
+    uint64_t ticker_seq;                   /* ticker only: run_seq at its last look */
+    int64_t ticker_since_ns;               /* ticker only: since when that is unchanged */
+    bool ticker_stuck;                     /* ticker only: it counts as stuck, a spare works in its place */
+    bool joinable;                         /* under the host's workers_lock: its thread was not joined yet */
+
+    _Alignas(64) _Atomic uint32_t token; /* futex: 1 = woken */
+    struct worker_stats stats;
+
+    struct wheel wheel;
+    struct runq runq;
+};
+
+struct host {
+    struct node *node;
+    char *id; /* owned; constant */
+    size_t id_len;
+    unsigned index; /* in the node's table and in its pids */
+    struct host_limits limits; /* replaced on reload by the owner thread while workers read: each field is one word */
+    pthread_mutex_t workers_lock;  /* guards starting and ending workers: owner thread and ticker */
+    unsigned wanted, spares;       /* under it: configured workers; replacements for stuck ones */
+    _Atomic(struct worker *) workers[HOST_WORKERS_MAX]; /* release when made; they stay until host_destroy */
+    _Atomic unsigned worker_count; /* entries of `workers` in use; release */
+    atomic_bool accepting;         /* false: spawns are refused */
+    atomic_bool stop;
+
+    _Alignas(64) _Atomic uint64_t idle;     /* bit per parked worker; seq_cst with the queues, see the header */
+    _Alignas(64) _Atomic(struct proc *) injected; /* stack by run_next, taken as a whole: as mbox */
+    _Atomic uint64_t live;                  /* processes, PROC_SYSTEM ones not counted */
+    _Atomic uint64_t memory;                /* bytes of all its processes, as published by workers */
+
+    _Alignas(64) pthread_mutex_t overflow_lock; /* guards the two below */
+    struct proc *overflow_first, *overflow_last;
+    _Atomic uint64_t overflow_len; /* relaxed reads decide whether to take the lock */
+};
+
+/* A host with running workers; NULL without memory or threads. `id` is copied. */
+struct host *host_create(struct node *n, const char *id, unsigned workers, const struct host_limits *limits);
+
+/* Another number of workers: new ones start, surplus ones hand over their queues and end. Owner thread. */
+bool host_rescale(struct host *h, unsigned workers);
+
+/* A closed host takes processes again, with these limits; the limits of an open one change. Owner thread. */
+void host_open(struct host *h, const struct host_limits *limits);
+
+/* Refuses new processes. Any thread. */
+void host_close(struct host *h);
+
+/* Ends the workers and waits for them; no process runs afterwards. Owner thread. */
+void host_stop(struct host *h);
+void host_destroy(struct host *h); /* after host_stop and the end of all its processes */
+
+/* Makes a process that was idle (or is new) runnable: the caller is its waker. */
+void host_wake(struct sched_thread *t, struct proc *p, bool local);
+
+/* The running worker's process should give way. Cheap; inside a process. */
+static inline bool worker_must_yield(struct worker *w) {
+    return atomic_load_explicit(&w->yield, memory_order_relaxed);
+}
+
+/* What the preemption hook gets to see while user code runs (NULL: nothing to interrupt). Worker's own thread. */
+static inline void worker_publish(struct worker *w, void *running) {
+    /* relaxed: read by a signal handler in this thread and by the ticker as a hint */
+    atomic_store_explicit(&w->running, running, memory_order_relaxed);
+}
+
+/* For the node's ticker. One round over all workers; returns whether any was busy. */
+bool host_tick(struct host *h, int64_t now_ns);
+
+/* In the worker's own thread, by its signal handler. */
+void worker_on_signal(struct worker *w);
+
+/* Runnable processes waiting in all queues; a figure. */
+uint64_t host_queue_len(struct host *h);
+
+/* The sum of one counter over all workers: host_stat(h, offsetof(struct worker_stats, steals)). */
+uint64_t host_stat(struct host *h, size_t offset);
+
+#endif

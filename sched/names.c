@@ -1,0 +1,181 @@
+#include "sched/names.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "sched/node.h"
+#include "sched/proc.h"
+
+typedef _Atomic(struct name_entry *) entry_link;
+
+bool names_init(struct names *n) {
+    n->buckets = mem_calloc(NAMES_BUCKETS, sizeof n->buckets[0]);
+    return n->buckets && pthread_mutex_init(&n->lock, NULL) == 0;
+}
+
+void names_destroy(struct names *n) {
+    for (size_t i = 0; i < NAMES_BUCKETS; i++) {
+        struct name_entry *e = atomic_load_explicit(&n->buckets[i], memory_order_relaxed), *next;
+        for (; e; e = next) {
+            next = atomic_load_explicit(&e->next, memory_order_relaxed);
+            mem_free(e);
+        }
+    }
+    mem_free(n->buckets);
+    pthread_mutex_destroy(&n->lock);
+}
+
+/* The link that points to the entry, or the NULL at the end of its chain. Under the lock, or inside an epoch. */
+static entry_link *find(struct names *n, const char *name, size_t len) {
+    uint32_t hash = msg_hash(name, len);
+    entry_link *at = &n->buckets[hash & (NAMES_BUCKETS - 1)];
+    for (;;) {
+        /* acquire: partner is the release in names_register */
+        struct name_entry *e = atomic_load_explicit(at, memory_order_acquire);
+        if (!e || (e->hash == hash && e->len == len && memcmp(e->text, name, len) == 0))
+            return at;
+        at = &e->next;
+    }
+}
+
+static void entry_release(struct epoch_item *i, void *owner) {
+    mem_free((char *)i - offsetof(struct name_entry, retire));
+}
+
+/* Under the lock. */
+static void unlink_entry(entry_link *at) {
+    struct name_entry *e = atomic_load_explicit(at, memory_order_relaxed);
+    e->linked = false;
+    /* release: readers reach what follows `e` as before */
+    atomic_store_explicit(at, atomic_load_explicit(&e->next, memory_order_relaxed), memory_order_release);
+}
+
+static void retire_entry(struct sched_thread *t, struct name_entry *e) {
+    epoch_retire(&t->reader, &e->retire, entry_release);
+}
+
+/* Inside an epoch: the process of `pid`, NULL when it has ended. */
+static struct proc *holder(struct sched_thread *t, struct pid pid) {
+    struct proc *p = pidtab_get(&t->node->pids, pid);
+    return p && pid_eq(p->pid, pid) ? p : NULL;
+}
+
+/* Under the lock: takes `e` out of its holder's list. */
+static void disown(struct proc *p, struct name_entry *e) {
+    struct name_entry **own = &p->names;
+    while (*own != e)
+        own = &(*own)->next_own;
+    *own = e->next_own;
+}
+
+/*
+ * Under the lock, inside an epoch. The holder of an entry that is found may have hidden its pid and wait for our lock
+ * to release its names: such an entry is taken out of the table here and left for its holder to retire.
+ */
+static enum name_status insert(struct sched_thread *t, struct names *n, struct name_entry *fresh) {
+    entry_link *at = find(n, fresh->text, fresh->len);
+    struct name_entry *e = atomic_load_explicit(at, memory_order_relaxed);
+    struct proc *p = holder(t, fresh->pid);
+    if (!p)
+        return NAME_NO_PROCESS;
+    if (e && holder(t, e->pid))
+        return pid_eq(e->pid, fresh->pid) ? NAME_OK : NAME_TAKEN;
+    if (e)
+        unlink_entry(at);
+    at = find(n, fresh->text, fresh->len);
+    fresh->linked = true;
+    fresh->next_own = p->names;
+    p->names = fresh;
+    atomic_store_explicit(at, fresh, memory_order_release); /* partner: find */
+    /* Dekker with an ending process, which hides its pid, then reads `named`: one of us sees the other. */
+    atomic_store_explicit(&p->named, true, memory_order_seq_cst);
+    atomic_thread_fence(memory_order_seq_cst);
+    if (holder(t, fresh->pid))
+        return NAME_OK;
+    disown(p, fresh);
+    unlink_entry(at);
+    return NAME_NO_PROCESS;
+}
+
+enum name_status names_register(struct sched_thread *t, const char *name, size_t len, struct pid pid) {
+    struct names *n = &t->node->names;
+    if (len == 0 || len > NAME_MAX_BYTES || name[0] == '{')
+        return NAME_INVALID;
+    struct name_entry *fresh = mem_alloc(sizeof *fresh + len);
+    if (!fresh)
+        return NAME_NO_MEMORY;
+    *fresh = (struct name_entry){.pid = pid, .hash = msg_hash(name, len), .len = (uint16_t)len};
+    memcpy(fresh->text, name, len);
+
+    pthread_mutex_lock(&n->lock);
+    epoch_enter(&t->reader);
+    enum name_status status = insert(t, n, fresh);
+    epoch_leave(&t->reader);
+    pthread_mutex_unlock(&n->lock);
+    if (!fresh->linked)
+        retire_entry(t, fresh); /* a reader may have met it */
+    return status;
+}
+
+struct pid names_lookup(struct sched_thread *t, const char *name, size_t len) {
+    struct pid pid = {0};
+    epoch_enter(&t->reader);
+    /* acquire inside find */
+    struct name_entry *e = atomic_load_explicit(find(&t->node->names, name, len), memory_order_acquire);
+    if (e && holder(t, e->pid))
+        pid = e->pid;
+    epoch_leave(&t->reader);
+    return pid;
+}
+
+enum name_status names_unregister(struct sched_thread *t, const char *name, size_t len) {
+    struct names *n = &t->node->names;
+    enum name_status status = NAME_NOT_FOUND;
+    struct name_entry *gone = NULL;
+    pthread_mutex_lock(&n->lock);
+    epoch_enter(&t->reader);
+    entry_link *at = find(n, name, len);
+    struct name_entry *e = atomic_load_explicit(at, memory_order_relaxed);
+    struct proc *p = e ? holder(t, e->pid) : NULL;
+    if (p) {
+        disown(p, e);
+        unlink_entry(at);
+        gone = e;
+        status = NAME_OK;
+    }
+    epoch_leave(&t->reader);
+    pthread_mutex_unlock(&n->lock);
+    if (gone)
+        retire_entry(t, gone);
+    return status;
+}
+
+void names_release(struct sched_thread *t, struct proc *p) {
+    struct names *n = &t->node->names;
+    atomic_thread_fence(memory_order_seq_cst); /* partner: insert */
+    if (!atomic_load_explicit(&p->named, memory_order_seq_cst))
+        return;
+    pthread_mutex_lock(&n->lock);
+    struct name_entry *list = p->names;
+    p->names = NULL;
+    for (struct name_entry *e = list; e; e = e->next_own)
+        if (e->linked)
+            unlink_entry(find(n, e->text, e->len));
+    pthread_mutex_unlock(&n->lock);
+    while (list) {
+        struct name_entry *next = list->next_own;
+        retire_entry(t, list);
+        list = next;
+    }
+}
+
+void names_each(struct sched_thread *t, void (*fn)(const char *name, size_t len, struct pid pid, void *ud), void *ud) {
+    struct names *n = &t->node->names;
+    pthread_mutex_lock(&n->lock);
+    for (size_t i = 0; i < NAMES_BUCKETS; i++) {
+        struct name_entry *e = atomic_load_explicit(&n->buckets[i], memory_order_relaxed);
+        for (; e; e = atomic_load_explicit(&e->next, memory_order_relaxed))
+            fn(e->text, e->len, e->pid, ud);
+    }
+    pthread_mutex_unlock(&n->lock);
+}

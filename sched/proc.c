@@ -1,0 +1,499 @@
+#include "sched/proc.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "sched/host.h"
+#include "sched/names.h"
+#include "sched/node.h"
+
+#define CELLS_KEPT 1024
+
+_Thread_local struct sched_thread *sched_self;
+
+/* --- finding and sending ---------------------------------------------------------------------------------- */
+
+struct pid proc_lookup(struct sched_thread *t, const char *text, size_t len) {
+    if (!len || text[0] != '{')
+        return names_lookup(t, text, len);
+    const char *host;
+    size_t host_len;
+    struct pid pid = pid_parse(text, len, &host, &host_len);
+    struct host *h = pid_none(pid) ? NULL : node_host_at(t->node, pid_host(pid));
+    return h && h->id_len == host_len && memcmp(h->id, host, host_len) == 0 ? pid : (struct pid){0};
+}
+
+/* Inside an epoch. */
+static struct proc *find(struct sched_thread *t, struct pid pid) {
+    struct proc *p = pidtab_get(&t->node->pids, pid);
+    return p && pid_eq(p->pid, pid) ? p : NULL;
+}
+
+bool proc_alive(struct sched_thread *t, struct pid to) {
+    epoch_enter(&t->reader);
+    bool alive = find(t, to) != NULL;
+    epoch_leave(&t->reader);
+    return alive;
+}
+
+/* Takes its place in the mailbox's load; false when a limit says no, and then nothing has changed. */
+static bool reserve(struct proc *p, const struct msg *m) {
+    const struct host_limits *lim = &p->host->limits;
+    uint64_t old = atomic_fetch_add_explicit(&p->mbox.load, mbox_weight(m), memory_order_relaxed);
+    uint64_t count = mbox_count(old) + 1, bytes = mbox_bytes(old) + (uint64_t)m->charge * MSG_CHARGE_UNIT;
+    if ((lim->mailbox_messages && count > lim->mailbox_messages) ||
+        (lim->mailbox_bytes && bytes > lim->mailbox_bytes) || count > MBOX_COUNT_MAX) {
+        atomic_fetch_sub_explicit(&p->mbox.load, mbox_weight(m), memory_order_relaxed);
+        return false;
+    }
+    return true;
+}
+
+static void kill_full(struct sched_thread *t, struct proc *p) {
+    const struct host_limits *lim = &p->host->limits;
+    uint64_t load = mbox_load(&p->mbox);
+    struct msg *m = msg_signal(SIG_KILL, (struct pid){0});
+    if (!m)
+        return;
+    m->u.failure = failure_format(
+        ERRKIND_RATE_LIMITED, EXIT_LIMIT,
+        "mailbox limit exceeded: %llu messages, %llu bytes (mailbox_messages %llu, mailbox_bytes %llu)",
+        (unsigned long long)mbox_count(load), (unsigned long long)mbox_bytes(load),
+        (unsigned long long)lim->mailbox_messages, (unsigned long long)lim->mailbox_bytes);
+    enum mbox_result r = mbox_push(&p->mbox, m);
+    if (r == MBOX_WOKEN)
+        host_wake(t, p, t->current != NULL);
+    else if (r == MBOX_REFUSED)
+        msg_free(m);
+}
+
+enum send_status proc_post(struct sched_thread *t, struct pid to, struct msg *m) {
+    enum send_status status = SEND_OK;
+    epoch_enter(&t->reader);
+    struct proc *p = find(t, to);
+    if (!p) {
+        status = SEND_NOT_FOUND;
+    } else if (m->charge && !reserve(p, m)) {
+        status = SEND_FULL;
+        if (p->host->limits.mailbox_kill)
+            kill_full(t, p);
+    } else {
+        switch (mbox_push(&p->mbox, m)) {
+        case MBOX_PUSHED:
+            break;
+        case MBOX_WOKEN:
+            host_wake(t, p, t->current != NULL);
+            break;
+        case MBOX_REFUSED:
+            status = SEND_NOT_FOUND;
+        }
+    }
+    epoch_leave(&t->reader);
+    return status;
+}
+
+/* For signals that nobody waits for: what cannot be delivered is freed. */
+static enum send_status post_or_free(struct sched_thread *t, struct pid to, struct msg *m) {
+    if (!m)
+        return SEND_FULL;
+    enum send_status s = proc_post(t, to, m);
+    if (s != SEND_OK)
+        msg_free(m);
+    return s;
+}
+
+enum send_status proc_kill(struct sched_thread *t, struct pid to, struct failure *f) {
+    struct msg *m = msg_signal(SIG_KILL, (struct pid){0});
+    if (!m) {
+        failure_release(f);
+        return SEND_FULL;
+    }
+    m->u.failure = f;
+    enum send_status s = proc_post(t, to, m);
+    if (s != SEND_OK)
+        msg_free(m);
+    return s;
+}
+
+enum send_status proc_cancel(struct sched_thread *t, struct pid to, struct pid from, const char *reason, size_t len) {
+    struct msg *m = msg_new(MSG_CANCEL, 0, len);
+    if (!m)
+        return SEND_FULL;
+    m->from = from;
+    memcpy(msg_data(m), reason, len);
+    enum send_status s = proc_post(t, to, m);
+    if (s != SEND_OK)
+        msg_free(m);
+    return s;
+}
+
+/* --- birth ------------------------------------------------------------------------------------------------- */
+
+static void cell_release(struct epoch_item *item, void *owner) {
+    struct sched_thread *t = owner;
+    struct proc *p = (struct proc *)((char *)item - offsetof(struct proc, retire));
+    if (p->behaviour->release)
+        p->behaviour->release(p);
+    if (t->free_count >= CELLS_KEPT) {
+        mem_free(p);
+        return;
+    }
+    p->run_next = t->free_cells;
+    t->free_cells = p;
+    t->free_count++;
+}
+
+void proc_drop_cells(struct sched_thread *t) {
+    while (t->free_cells) {
+        struct proc *next = t->free_cells->run_next;
+        mem_free(t->free_cells);
+        t->free_cells = next;
+    }
+    t->free_count = 0;
+}
+
+static struct proc *cell_new(struct sched_thread *t) {
+    struct proc *p = t->free_cells;
+    if (p) {
+        t->free_cells = p->run_next;
+        t->free_count--;
+    } else {
+        p = mem_alloc_aligned(_Alignof(struct proc), sizeof *p);
+        if (!p)
+            return NULL;
+    }
+    memset(p, 0, sizeof *p);
+    return p;
+}
+
+static bool relate(struct proc *p, const struct spawn *how) {
+    struct proc *parent = how->parent;
+    if (how->monitor && (pidset_add(&parent->monitors, p->pid) == PIDSET_NO_MEMORY ||
+                         pidset_add(&p->watchers, parent->pid) == PIDSET_NO_MEMORY))
+        return false;
+    return !how->link || (pidset_add(&parent->links, p->pid) != PIDSET_NO_MEMORY &&
+                          pidset_add(&p->links, parent->pid) != PIDSET_NO_MEMORY);
+}
+
+static void unrelate(struct proc *p, struct proc *parent) {
+    pidset_remove(&parent->monitors, p->pid);
+    pidset_remove(&parent->links, p->pid);
+    pidset_remove(&p->watchers, parent->pid);
+    pidset_remove(&p->links, parent->pid);
+}
+
+/* Counts it among the host's; false at the limit. */
+static bool admit(struct host *h, uint32_t flags) {
+    if (flags & PROC_SYSTEM)
+        return true;
+    uint64_t old = atomic_fetch_add_explicit(&h->live, 1, memory_order_relaxed);
+    if (h->limits.max_processes && old >= h->limits.max_processes) {
+        atomic_fetch_sub_explicit(&h->live, 1, memory_order_relaxed);
+        return false;
+    }
+    return true;
+}
+
+static void leave(struct host *h, uint32_t flags) {
+    if (!(flags & PROC_SYSTEM))
+        atomic_fetch_sub_explicit(&h->live, 1, memory_order_relaxed);
+}
+
+struct proc *proc_new(struct sched_thread *t, const struct spawn *how, enum spawn_status *status) {
+    struct host *h = how->host;
+    *status = SPAWN_STOPPED;
+    if (!atomic_load_explicit(&h->accepting, memory_order_relaxed))
+        return NULL;
+    *status = SPAWN_LIMIT;
+    if (!admit(h, how->flags))
+        return NULL;
+    *status = SPAWN_NO_MEMORY;
+    struct proc *p = cell_new(t);
+    struct pid pid = p ? pidtab_alloc(&t->node->pids, &t->pids, h->index) : (struct pid){0};
+    if (pid_none(pid)) {
+        leave(h, how->flags);
+        mem_free(p);
+        return NULL;
+    }
+    mbox_init(&p->mbox, false);
+    p->pid = pid;
+    p->host = h;
+    p->behaviour = how->behaviour;
+    p->data = how->data;
+    atomic_init(&p->label, how->label);
+    p->started_ns = clock_wall_ns();
+    p->flags = how->flags;
+    if (how->parent) {
+        p->parent = how->parent->pid;
+        if (!relate(p, how)) {
+            unrelate(p, how->parent);
+            pidset_clear(&p->watchers);
+            pidset_clear(&p->links);
+            pidtab_free(&t->node->pids, &t->pids, pid);
+            leave(h, how->flags);
+            mem_free(p);
+            return NULL;
+        }
+    }
+    pidtab_publish(&t->node->pids, pid, p);
+    *status = SPAWN_OK;
+    return p;
+}
+
+void proc_start(struct sched_thread *t, struct proc *p) {
+    host_wake(t, p, false);
+}
+
+/* --- inside a process -------------------------------------------------------------------------------------- */
+
+void proc_account(struct proc *p, size_t bytes) {
+    atomic_store_explicit(&p->memory, bytes, memory_order_relaxed);
+    size_t diff = bytes > p->memory_counted ? bytes - p->memory_counted : p->memory_counted - bytes;
+    if (diff < PROC_MEMORY_STEP && bytes)
+        return;
+    /* Wraps for a decrease, as it should. */
+    atomic_fetch_add_explicit(&p->host->memory, bytes - p->memory_counted, memory_order_relaxed);
+    p->memory_counted = bytes;
+}
+
+static void link_went_down(struct proc *p, struct msg *m) {
+    if (!pidset_remove(&p->links, m->from)) {
+        msg_free(m); /* unlinked in the meantime */
+        return;
+    }
+    if (p->flags & PROC_TRAP_LINKS) {
+        p->behaviour->deliver(p, m);
+        return;
+    }
+    if (!p->kill) {
+        char text[PID_TEXT_MAX];
+        const struct failure *f = m->u.failure;
+        node_pid_text(p->host->node, m->from, text);
+        p->kill = failure_format(f->kind, EXIT_LINKED, "linked process failed: %s: %s", text, f->message);
+    }
+    msg_free(m);
+}
+
+static void handle(struct proc *p, struct msg *m) {
+    switch ((enum msg_kind)m->kind) {
+    case SIG_MONITOR:
+        pidset_add(&p->watchers, m->from);
+        break;
+    case SIG_DEMONITOR:
+        pidset_remove(&p->watchers, m->from);
+        break;
+    case SIG_LINK:
+        pidset_add(&p->links, m->from);
+        break;
+    case SIG_UNLINK:
+        pidset_remove(&p->links, m->from);
+        break;
+    case SIG_KILL:
+        if (!p->kill)
+            p->kill = failure_hold(m->u.failure);
+        break;
+    case SIG_CALL:
+        m->u.call(p, m);
+        return;
+    case MSG_LINK_DOWN:
+        link_went_down(p, m);
+        return;
+    case MSG_EXIT:
+        if (!pidset_remove(&p->monitors, m->from))
+            break;
+        p->behaviour->deliver(p, m);
+        return;
+    case MSG_USER:
+    case MSG_CANCEL:
+    case MSG_TIMER:
+    case MSG_REPLY:
+        p->behaviour->deliver(p, m);
+        return;
+    }
+    msg_free(m);
+}
+
+static void take_over(struct proc *p, struct msg *batch) {
+    if (!batch)
+        return;
+    if (p->in_first)
+        p->in_last->next = batch;
+    else
+        p->in_first = batch;
+    while (batch->next)
+        batch = batch->next;
+    p->in_last = batch;
+}
+
+bool proc_poll_slow(struct proc *p) {
+    take_over(p, mbox_take(&p->mbox));
+    uint64_t n = 0;
+    while (p->in_first && !p->kill) {
+        struct msg *m = p->in_first;
+        p->in_first = m->next;
+        m->next = NULL;
+        n++;
+        handle(p, m);
+    }
+    if (n && sched_self->worker)
+        stat_add(sched_self->worker->stats.messages, n);
+    return p->kill != NULL;
+}
+
+static struct msg *exit_note(struct proc *p, enum msg_kind kind) {
+    size_t len = kind == MSG_EXIT ? p->result_len : 0;
+    struct msg *m = msg_new(kind, 0, len);
+    if (m && len)
+        memcpy(msg_data(m), p->result, len);
+    if (!m && len)
+        m = msg_new(kind, 0, 0); /* the event matters more than the value */
+    if (m) {
+        m->from = p->pid;
+        m->u.failure = failure_hold(p->failure);
+    }
+    return m;
+}
+
+/* What came too late to be handled: relations still get their answer below, everything else is dropped. */
+static void drain_last(struct proc *p) {
+    take_over(p, mbox_close(&p->mbox));
+    while (p->in_first) {
+        struct msg *m = p->in_first;
+        p->in_first = m->next;
+        switch ((enum msg_kind)m->kind) {
+        case SIG_MONITOR:
+        case SIG_DEMONITOR:
+        case SIG_LINK:
+        case SIG_UNLINK:
+            handle(p, m);
+            break;
+        case SIG_CALL:
+            m->u.call(NULL, m);
+            break;
+        case MSG_LINK_DOWN:
+            pidset_remove(&p->links, m->from); /* both failed: nobody is left to be told */
+            msg_free(m);
+            break;
+        default:
+            msg_free(m);
+        }
+    }
+}
+
+static void finish(struct sched_thread *t, struct proc *p) {
+    struct node *n = t->node;
+    if (p->kill) {
+        failure_release(p->failure);
+        p->failure = p->kill;
+        p->kill = NULL;
+    }
+    pidtab_hide(&n->pids, p->pid);
+    names_release(t, p);
+    drain_last(p);
+    p->behaviour->close(p);
+    proc_account(p, 0);
+
+    uint32_t at = 0;
+    for (struct pid q; pidset_next(&p->watchers, &at, &q);)
+        post_or_free(t, q, exit_note(p, MSG_EXIT));
+    at = 0;
+    for (struct pid q; pidset_next(&p->links, &at, &q);)
+        post_or_free(t, q, p->failure ? exit_note(p, MSG_LINK_DOWN) : msg_signal(SIG_UNLINK, p->pid));
+    at = 0;
+    for (struct pid q; pidset_next(&p->monitors, &at, &q);)
+        post_or_free(t, q, msg_signal(SIG_DEMONITOR, p->pid));
+
+    if (n->hooks.ended && !(p->flags & PROC_SYSTEM))
+        n->hooks.ended(p);
+    if (t->worker)
+        stat_add(t->worker->stats.exits[p->failure ? p->failure->how : EXIT_NORMAL], 1);
+    leave(p->host, p->flags);
+    pidset_clear(&p->watchers);
+    pidset_clear(&p->links);
+    pidset_clear(&p->monitors);
+    failure_release(p->failure);
+    mem_free(p->result);
+    pidtab_free(&n->pids, &t->pids, p->pid);
+    epoch_retire(&t->reader, &p->retire, cell_release);
+}
+
+void proc_abort(struct sched_thread *t, struct proc *p, struct failure *f) {
+    if (t->current)
+        unrelate(p, t->current);
+    p->kill = f;
+    finish(t, p);
+}
+
+void proc_discard(struct sched_thread *t, struct proc *p) {
+    if (!p->kill)
+        p->kill = failure_format(ERRKIND_CANCELED, EXIT_TERMINATED, "process terminated: the daemon stopped");
+    finish(t, p);
+}
+
+static bool overran(struct proc *p, struct node *n) {
+    int64_t max = p->host->limits.max_run_ns;
+    if (!max)
+        return false;
+    int64_t ran = atomic_load_explicit(&n->tick_ns, memory_order_relaxed) - p->busy_since_ns;
+    if (ran <= max)
+        return false;
+    p->kill = failure_format(ERRKIND_RATE_LIMITED, EXIT_LIMIT,
+                             "run time limit exceeded: %lld ms without waiting (max_run_time %lld ms)",
+                             (long long)(ran / 1000000), (long long)(max / 1000000));
+    return true;
+}
+
+void proc_run(struct sched_thread *t, struct proc *p) {
+    struct worker *w = t->worker;
+    if (!(p->flags & PROC_STARTED)) {
+        p->flags |= PROC_STARTED;
+        stat_add(w->stats.spawned, 1);
+    }
+    if (!p->busy_since_ns)
+        p->busy_since_ns = atomic_load_explicit(&t->node->tick_ns, memory_order_relaxed);
+    t->current = p;
+    proc_reduce(p, 1);
+    for (;;) {
+        enum step s = proc_poll(p) ? STEP_EXIT : p->behaviour->step(p);
+        if (s == STEP_AGAIN && !p->kill && overran(p, t->node))
+            s = STEP_EXIT;
+        if (s == STEP_EXIT) {
+            finish(t, p);
+            break;
+        }
+        if (s == STEP_WAIT) {
+            p->busy_since_ns = 0;
+            if (mbox_idle(&p->mbox))
+                break;
+            if (!worker_must_yield(w))
+                continue;
+        }
+        t->current = NULL;
+        host_wake(t, p, false);
+        return;
+    }
+    t->current = NULL;
+}
+
+/* --- looking around ---------------------------------------------------------------------------------------- */
+
+void proc_each(struct sched_thread *t, bool (*fn)(struct proc *p, void *ud), void *ud) {
+    uint32_t high = pidtab_high(&t->node->pids);
+    bool more = true;
+    for (uint32_t slot = 1; slot <= high && more; slot++) {
+        epoch_enter(&t->reader);
+        struct proc *p = pidtab_get(&t->node->pids, (struct pid){slot});
+        if (p)
+            more = fn(p, ud);
+        epoch_leave(&t->reader);
+    }
+}
+
+enum proc_state proc_state(struct proc *p) {
+    struct msg *head = atomic_load_explicit(&p->mbox.head, memory_order_relaxed);
+    if (head == MBOX_CLOSED)
+        return PROC_ENDED;
+    return head == MBOX_IDLE ? PROC_WAITING : PROC_RUNNABLE;
+}

@@ -1,0 +1,203 @@
+/*
+ * proc: a process as the scheduler sees it: pid, mailbox, links, monitors, outcome, and a behaviour that does the work.
+ *
+ * Guarantees
+ *  - Whatever one process does to another is a node in the target's mailbox (sched/msg.h), handled by the worker that runs the
+ *    target; only that worker touches the fields in the second half of struct proc.
+ *  - Messages from one sender to one receiver arrive in the order sent, EXIT and LINK_DOWN of a process after everything
+ *    that it sent before.
+ *  - At its end: the pid stops resolving and its names are released; then EXIT goes to every monitor; then, on failure,
+ *    LINK_DOWN to every link. A monitor or link that was accepted but not yet handled is answered as well.
+ *
+ * Threads: functions that take a `struct sched_thread *t` may be called on any attached thread, with its own `t`. Those
+ * that take `struct proc *p` only on the worker that runs `p` ("inside p"), except where said.
+ */
+#ifndef SCHED_PROC_H
+#define SCHED_PROC_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sched/epoch.h"
+#include "sched/failure.h"
+#include "sched/mbox.h"
+#include "sched/msg.h"
+#include "sched/pid.h"
+#include "sched/pidset.h"
+
+struct host;
+struct name_entry;
+struct node;
+struct proc;
+struct worker;
+
+/* What a thread needs to touch processes: workers have one, others get it by node_attach. */
+struct sched_thread {
+    struct epoch_reader reader;
+    struct node *node;
+    struct worker *worker; /* NULL: no worker */
+    struct proc *current;  /* the process it runs, NULL outside */
+    struct pidcache pids;
+    struct proc *free_cells; /* chained by run_next */
+    uint32_t free_count;
+};
+
+/* The calling thread's, NULL when it is not attached. */
+extern _Thread_local struct sched_thread *sched_self;
+
+enum step {
+    STEP_WAIT,  /* nothing to do until something arrives */
+    STEP_AGAIN, /* more to do, others first */
+    STEP_EXIT   /* ended: p->failure, or p->result/result_len, hold the outcome */
+};
+
+/* What runs inside a process. All functions are called on the worker that runs `p`. */
+struct behaviour {
+    const char *name;
+    /* A node of kind MSG_* has arrived; takes it over. Called before step, and by proc_poll; must not end the process. */
+    void (*deliver)(struct proc *p, struct msg *m);
+    /* Works until there is nothing to do, worker_must_yield() says so, or the end. */
+    enum step (*step)(struct proc *p);
+    /* The process has ended, its pid is gone: frees what `data` holds. Called once. */
+    void (*close)(struct proc *p);
+    /* No thread can see `p` any more: drops what inspectors may have read (the label). May be NULL. */
+    void (*release)(struct proc *p);
+};
+
+enum proc_flag {
+    PROC_TRAP_LINKS = 1,
+    PROC_STARTED = 2, /* has been run once */
+    PROC_SYSTEM = 4   /* not shown to users, not counted */
+};
+
+struct proc {
+    /* Written by senders; read-only after the spawn except for the mailbox. */
+    struct mbox mbox;
+    struct pid pid;
+    struct host *host;
+    const struct behaviour *behaviour;
+    void *data;
+    _Atomic(const char *) label; /* relaxed; the entry's id, lives until `release` */
+    int64_t started_ns;          /* wall clock */
+
+    /* Published figures: written by the worker that runs the process, relaxed, read by inspectors. */
+    _Alignas(64) _Atomic uint64_t reductions;
+    _Atomic size_t memory;
+    size_t memory_counted; /* what of it is in host.memory */
+    struct pid parent;
+
+    /* Only inside the process. */
+    struct proc *run_next; /* while queued: the queue's */
+    struct msg *in_first, *in_last; /* taken out of the mailbox, not handled yet */
+    struct failure *kill;           /* it must end with this */
+    struct failure *failure;        /* outcome; NULL and ended: normal */
+    char *result;                   /* outcome: encoded value, from mem_alloc; NULL = none */
+    uint32_t result_len;
+    uint32_t flags; /* enum proc_flag */
+    struct pidset links, monitors /* whom it watches */, watchers /* who watches it */;
+    struct name_entry *names; /* guarded by the node's name lock */
+    atomic_bool named;        /* seq_cst: has or had a name; with the pid's slot a Dekker pair, see names.c */
+    int64_t busy_since_ns;    /* since when it has not waited; 0: it just began */
+    struct epoch_item retire;
+};
+
+enum send_status { SEND_OK, SEND_NOT_FOUND, SEND_FULL };
+
+/* The process that `text`, a pid or a registered name as users write it, means; none when the name is free or the
+ * text is no pid of this node. Whether a pid still runs only proc_post and friends can tell. Any attached thread. */
+struct pid proc_lookup(struct sched_thread *t, const char *text, size_t len);
+
+/* Pushes `m`. SEND_OK: the node is the target's; otherwise it still is the caller's. MSG_USER obeys the limits of the
+ * target's host, everything else always fits. */
+enum send_status proc_post(struct sched_thread *t, struct pid to, struct msg *m);
+
+/* Whether it runs at this moment (it may not a moment later). */
+bool proc_alive(struct sched_thread *t, struct pid to);
+
+/* --- birth ------------------------------------------------------------------------------------------------- */
+
+struct spawn {
+    struct host *host;
+    const struct behaviour *behaviour;
+    void *data;
+    const char *label;
+    struct proc *parent; /* the spawning process, inside which this runs; NULL otherwise */
+    bool monitor, link;  /* relation to `parent` */
+    uint32_t flags;
+};
+
+enum spawn_status { SPAWN_OK, SPAWN_LIMIT, SPAWN_STOPPED, SPAWN_NO_MEMORY };
+
+/*
+ * A new process with a pid that already resolves, its mailbox open, not yet queued: the calling thread counts as
+ * the one that runs it, until proc_start or proc_abort. NULL with *status otherwise, and `data` is still the caller's.
+ */
+struct proc *proc_new(struct sched_thread *t, const struct spawn *how, enum spawn_status *status);
+
+/* Queues it to run. The caller touches it no more. */
+void proc_start(struct sched_thread *t, struct proc *p);
+
+/* Ends it as a failed start: its parent never knew it; others that met it see `f` (taken over). */
+void proc_abort(struct sched_thread *t, struct proc *p, struct failure *f);
+
+/* --- inside a process ------------------------------------------------------------------------------------ */
+
+/* Takes over what has arrived in the mailbox: signals are handled, messages delivered. Then p->kill says
+ * whether it has to end. Cheap when nothing arrived. */
+static inline bool proc_poll(struct proc *p);
+bool proc_poll_slow(struct proc *p);
+
+/* A message left the mailbox for good (the behaviour consumed or dropped it): takes its weight off. Frees nothing. */
+static inline void proc_consumed(struct proc *p, const struct msg *m) {
+    if (m->charge)
+        atomic_fetch_sub_explicit(&p->mbox.load, mbox_weight(m), memory_order_relaxed);
+}
+
+static inline void proc_reduce(struct proc *p, uint64_t n) {
+    atomic_store_explicit(&p->reductions, atomic_load_explicit(&p->reductions, memory_order_relaxed) + n,
+                          memory_order_relaxed);
+}
+
+/* Publishes how many bytes the process uses; the host's sum follows in steps of PROC_MEMORY_STEP. */
+#define PROC_MEMORY_STEP 4096
+void proc_account(struct proc *p, size_t bytes);
+
+enum relation_status { REL_OK, REL_NOT_FOUND, REL_EXISTS, REL_NO_MEMORY };
+enum relation_status proc_monitor(struct proc *p, struct pid target);
+enum relation_status proc_unmonitor(struct proc *p, struct pid target); /* REL_OK also when there was none */
+enum relation_status proc_link(struct proc *p, struct pid target);
+enum relation_status proc_unlink(struct proc *p, struct pid target);
+
+/* Whether an EXIT of `from` is still wanted; a delivered EXIT ends the monitor. For behaviours, in deliver. */
+static inline bool proc_poll(struct proc *p) {
+    if (mbox_pending(&p->mbox) || p->in_first)
+        return proc_poll_slow(p);
+    return p->kill != NULL;
+}
+
+/* Forces the end of `to` with `f` (taken over in every case). */
+enum send_status proc_kill(struct sched_thread *t, struct pid to, struct failure *f);
+
+/* Asks `to` to end: a CANCEL event with a reason. SEND_FULL: no memory. */
+enum send_status proc_cancel(struct sched_thread *t, struct pid to, struct pid from, const char *reason, size_t len);
+
+/* --- for the scheduler only ------------------------------------------------------------------------------ */
+
+/* Runs it once; the worker has taken it from a queue. */
+void proc_run(struct sched_thread *t, struct proc *p);
+
+/* Ends a process that no worker runs (node_destroy). */
+void proc_discard(struct sched_thread *t, struct proc *p);
+
+/* Frees the cells that `t` keeps. */
+void proc_drop_cells(struct sched_thread *t);
+
+/* Walks over living processes: fn runs inside an epoch and must not block; it may read the shared and published fields.
+ * Any attached thread. Stops when fn returns false. */
+void proc_each(struct sched_thread *t, bool (*fn)(struct proc *p, void *ud), void *ud);
+
+enum proc_state { PROC_WAITING, PROC_RUNNABLE, PROC_ENDED };
+enum proc_state proc_state(struct proc *p);
+
+#endif

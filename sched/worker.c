@@ -1,0 +1,318 @@
+#include "sched/worker.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "sched/node.h"
+
+#define COMMON_EVERY 64 /* dispatches after which the common queues come first */
+#define SPINS 40
+#define STACK_BYTES (512 * 1024)
+
+/* --- sleeping ------------------------------------------------------------------------------------------------- */
+
+static void futex_wait_until(_Atomic uint32_t *word, int64_t until_ns) {
+    struct timespec ts = {.tv_sec = until_ns / CLOCK_NS_PER_SEC, .tv_nsec = until_ns % CLOCK_NS_PER_SEC};
+    syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, 0, until_ns == WHEEL_NEVER ? NULL : &ts, NULL,
+            FUTEX_BITSET_MATCH_ANY);
+}
+
+void worker_unpark(struct worker *w) {
+    /* release: partner is the acquire in park */
+    atomic_store_explicit(&w->token, 1, memory_order_release);
+    syscall(SYS_futex, &w->token, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+static struct worker *peer(struct host *h, unsigned i) {
+    return atomic_load_explicit(&h->workers[i], memory_order_acquire);
+}
+
+static unsigned peers(struct host *h) {
+    return atomic_load_explicit(&h->worker_count, memory_order_acquire);
+}
+
+/* Whether there is anything to do for this worker; its own last-in slot is empty. */
+static bool work_visible(struct worker *w) {
+    struct host *h = w->host;
+    if (atomic_load_explicit(&h->injected, memory_order_seq_cst) ||
+        atomic_load_explicit(&h->overflow_len, memory_order_seq_cst) ||
+        atomic_load_explicit(&h->stop, memory_order_seq_cst) ||
+        atomic_load_explicit(&w->draining, memory_order_relaxed))
+        return true;
+    unsigned n = peers(h);
+    for (unsigned i = 0; i < n; i++)
+        if (runq_len(&peer(h, i)->runq))
+            return true;
+    return false;
+}
+
+/* Its own timers, and those of workers that have ended: nobody else looks after these. */
+static int64_t next_timer(struct worker *w) {
+    int64_t next = WHEEL_NEVER;
+    unsigned n = peers(w->host);
+    for (unsigned i = 0; i < n; i++) {
+        struct worker *v = peer(w->host, i);
+        if (v == w || !atomic_load_explicit(&v->running_thread, memory_order_relaxed)) {
+            int64_t at = wheel_next(&v->wheel);
+            next = at < next ? at : next;
+        }
+    }
+    return next;
+}
+
+static void park(struct worker *w, int64_t *since) {
+    struct host *h = w->host;
+    uint64_t bit = UINT64_C(1) << w->index;
+    epoch_collect(&w->thread.reader);
+    int64_t due = next_timer(w);
+    atomic_store_explicit(&w->token, 0, memory_order_relaxed);
+    /* seq_cst: partner is host_notify */
+    atomic_fetch_or_explicit(&h->idle, bit, memory_order_seq_cst);
+    atomic_thread_fence(memory_order_seq_cst);
+    if (!work_visible(w)) {
+        int64_t now = clock_mono_ns();
+        stat_add(w->stats.busy_ns, (uint64_t)(now - *since));
+        stat_add(w->stats.parks, 1);
+        /* acquire: partner is worker_unpark */
+        while (!atomic_load_explicit(&w->token, memory_order_acquire) && now < due) {
+            futex_wait_until(&w->token, due);
+            now = clock_mono_ns();
+        }
+        *since = now;
+    }
+    atomic_fetch_and_explicit(&h->idle, ~bit, memory_order_seq_cst);
+    node_busy(h->node);
+}
+
+/* --- finding work ----------------------------------------------------------------------------------------------- */
+
+static void fire_timers(struct worker *w) {
+    int64_t now = clock_mono_ns();
+    unsigned n = peers(w->host);
+    for (unsigned i = 0; i < n; i++) {
+        struct worker *v = peer(w->host, i);
+        if (wheel_next(&v->wheel) > now)
+            continue;
+        size_t fired = wheel_fire(&v->wheel, &w->thread, now);
+        stat_add(w->stats.timers, fired);
+    }
+}
+
+static bool take_injected(struct worker *w) {
+    struct proc *p = host_take_injected(w->host);
+    bool any = p != NULL, more = p && p->run_next;
+    while (p) {
+        struct proc *next = p->run_next;
+        worker_enqueue(w, p);
+        p = next;
+    }
+    if (more)
+        host_notify(w->host);
+    return any;
+}
+
+static void look_at_common(struct worker *w, int64_t tick) {
+    if (tick != w->seen_tick) {
+        w->seen_tick = tick;
+        fire_timers(w);
+    }
+    take_injected(w);
+    host_take_overflow(w);
+}
+
+static struct proc *take_woken(struct worker *w) {
+    w->in_slot = 1;
+    atomic_signal_fence(memory_order_seq_cst);
+    struct proc *p = w->woken;
+    w->woken = NULL;
+    atomic_signal_fence(memory_order_seq_cst);
+    w->in_slot = 0;
+    return p;
+}
+
+static uint32_t next_random(struct worker *w) {
+    w->rng ^= w->rng << 13; /* xorshift32: G. Marsaglia, "Xorshift RNGs", 2003 */
+    w->rng ^= w->rng >> 17;
+    w->rng ^= w->rng << 5;
+    return w->rng;
+}
+
+static struct proc *steal(struct worker *w) {
+    unsigned n = peers(w->host), start = next_random(w) % n;
+    for (unsigned i = 0; i < n; i++) {
+        struct worker *v = peer(w->host, (start + i) % n);
+        struct proc *p = v == w ? NULL : runq_steal(&v->runq, &w->runq);
+        if (p) {
+            stat_add(w->stats.steals, 1);
+            if (runq_len(&w->runq))
+                host_notify(w->host);
+            return p;
+        }
+    }
+    return NULL;
+}
+
+static inline void pause_cpu(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#endif
+}
+
+/* Its own queue is empty. */
+static struct proc *look_around(struct worker *w) {
+    struct proc *p = NULL;
+    for (int spin = 0; spin < SPINS && !p; spin++) {
+        fire_timers(w);
+        take_injected(w);
+        host_take_overflow(w);
+        p = runq_take(&w->runq);
+        if (!p)
+            p = steal(w);
+        for (int i = 0; !p && i < 16; i++)
+            pause_cpu();
+    }
+    return p;
+}
+
+static struct proc *next_proc(struct worker *w, unsigned *count) {
+    int64_t tick = atomic_load_explicit(&w->host->node->tick, memory_order_relaxed);
+    if (tick != w->seen_tick || ++*count % COMMON_EVERY == 0)
+        look_at_common(w, tick);
+    if (w->woken) {
+        struct proc *p = take_woken(w);
+        /* The chain of processes that wake each other shares one slice: two rounds of the ticker. */
+        if (tick - w->chain_tick < 2)
+            return p;
+        if (p)
+            worker_enqueue(w, p);
+    }
+    w->chain_tick = tick;
+    return runq_take(&w->runq);
+}
+
+/* --- the thread ------------------------------------------------------------------------------------------------- */
+
+/* What it still has goes to the others. */
+static void hand_over(struct worker *w) {
+    struct proc *p = take_woken(w);
+    struct sched_thread outsider = {.node = w->host->node};
+    while (p || (p = runq_take(&w->runq))) {
+        host_wake(&outsider, p, false);
+        p = NULL;
+    }
+}
+
+static void name_thread(struct worker *w) {
+    char name[16];
+    size_t n = w->host->id_len < 9 ? w->host->id_len : 9;
+    memcpy(name, w->host->id + w->host->id_len - n, n);
+    name[n] = '/';
+    unsigned i = w->index;
+    name[n + 1] = (char)('0' + i / 10);
+    name[n + 2] = (char)('0' + i % 10);
+    name[n + 3] = '\0';
+    prctl(PR_SET_NAME, name, 0, 0, 0);
+}
+
+static void *worker_main(void *arg) {
+    struct worker *w = arg;
+    struct host *h = w->host;
+    struct sched_thread *t = &w->thread;
+    unsigned count = 0;
+    int64_t since = clock_mono_ns();
+    sched_self = t;
+    name_thread(w);
+    epoch_join(&h->node->epoch, &t->reader, t);
+    if (h->node->hooks.worker_started)
+        h->node->hooks.worker_started(w);
+    node_busy(h->node);
+    while (!atomic_load_explicit(&h->stop, memory_order_relaxed)) {
+        struct proc *p = next_proc(w, &count);
+        if (!p && atomic_load_explicit(&w->draining, memory_order_relaxed))
+            break;
+        if (!p && !(p = look_around(w))) {
+            park(w, &since);
+            continue;
+        }
+        if (atomic_load_explicit(&w->yield, memory_order_relaxed))
+            atomic_store_explicit(&w->yield, false, memory_order_relaxed);
+        uint64_t seq = atomic_load_explicit(&w->run_seq, memory_order_relaxed);
+        atomic_store_explicit(&w->run_pid, p->pid.n, memory_order_relaxed);
+        atomic_store_explicit(&w->run_seq, seq + 1, memory_order_relaxed);
+        stat_add(w->stats.dispatches, 1);
+        proc_run(t, p);
+        atomic_store_explicit(&w->run_seq, seq + 2, memory_order_relaxed);
+    }
+    hand_over(w);
+    if (h->node->hooks.worker_ended)
+        h->node->hooks.worker_ended(w);
+    epoch_part(&t->reader);
+    proc_drop_cells(t);
+    pidtab_flush(&h->node->pids, &t->pids);
+    sched_self = NULL;
+    pthread_mutex_lock(&w->id_lock);
+    /* release: partner is add_worker */
+    atomic_store_explicit(&w->running_thread, false, memory_order_release);
+    pthread_mutex_unlock(&w->id_lock);
+    return NULL;
+}
+
+void worker_signal(struct worker *w, int sig) {
+    pthread_mutex_lock(&w->id_lock);
+    if (atomic_load_explicit(&w->running_thread, memory_order_relaxed))
+        pthread_kill(w->id, sig);
+    pthread_mutex_unlock(&w->id_lock);
+}
+
+struct pid worker_pid(struct worker *w) {
+    return (struct pid){atomic_load_explicit(&w->run_pid, memory_order_relaxed)};
+}
+
+struct worker *worker_new(struct host *h, unsigned index) {
+    struct worker *w = mem_alloc_aligned(_Alignof(struct worker), sizeof *w);
+    if (!w)
+        return NULL;
+    memset(w, 0, sizeof *w);
+    w->host = h;
+    w->index = index;
+    w->rng = 2654435761u * (index + 1) | 1;
+    w->thread.node = h->node;
+    w->thread.worker = w;
+    pthread_mutex_init(&w->id_lock, NULL);
+    wheel_init(&w->wheel, clock_mono_ns());
+    return w;
+}
+
+void worker_free(struct worker *w) {
+    wheel_destroy(&w->wheel);
+    pthread_mutex_destroy(&w->id_lock);
+    mem_free(w);
+}
+
+bool worker_launch(struct worker *w) {
+    worker_join(w);
+    atomic_store_explicit(&w->draining, false, memory_order_relaxed);
+    atomic_store_explicit(&w->running_thread, true, memory_order_relaxed);
+    pthread_attr_t attr;
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK_BYTES);
+    pthread_mutex_lock(&w->id_lock);
+    w->joinable = pthread_create(&w->id, &attr, worker_main, w) == 0;
+    pthread_mutex_unlock(&w->id_lock);
+    pthread_attr_destroy(&attr);
+    if (!w->joinable)
+        atomic_store_explicit(&w->running_thread, false, memory_order_relaxed);
+    return w->joinable;
+}
+
+void worker_join(struct worker *w) {
+    if (w->joinable)
+        pthread_join(w->id, NULL);
+    w->joinable = false;
+}

@@ -1,0 +1,79 @@
+/*
+ * codec: Lua values as bytes and back, for messages, arguments, results and error details.
+ *
+ * What crosses: nil, booleans, every double bit for bit, strings of any bytes, tables of any shape up to CODEC_DEPTH deep
+ * (shared sub-tables stay shared, cycles survive, metatables of plain tables are dropped), error objects, payload
+ * objects, time, duration and location objects. Nothing else: functions, coroutines, channels, cdata and other userdata make encoding fail
+ * and the failure names the path ("payload.cb: a function cannot be sent").
+ *
+ * Encoding never runs user code (no metamethods) and never yields. The bytes are private to one daemon
+ * process (native byte order, no versioning), but decoding checks every length and tag: it survives arbitrary bytes.
+ * Both run on the worker of the state.
+ */
+#ifndef VM_CODEC_H
+#define VM_CODEC_H
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define CODEC_DEPTH 1000
+
+/* A growing buffer, reused between calls; `data` from mem_alloc. Zero-initialise; free with codec_buf_free. */
+struct codec_buf {
+    char *data;
+    size_t len, cap;
+};
+
+void codec_buf_free(struct codec_buf *b);
+
+enum codec_status {
+    CODEC_OK,
+    CODEC_BAD_VALUE, /* something in it cannot cross, or is too deep: `why` says what and where */
+    CODEC_TOO_LARGE, /* more than `limit` bytes */
+    CODEC_NO_MEMORY
+};
+
+/*
+ * Appends the value at `idx` to `b`. `root` is the word that begins a path in `why` ("payload", "argument 2", "result").
+ * `limit`: the most bytes that may be appended, 0 = no limit. On failure b->len is as before and `why` (NUL-terminated,
+ * cut at cap) explains. Uses a few stack slots per nesting level of the Lua stack (checked, never overflows the C stack).
+ */
+enum codec_status codec_encode(lua_State *L, int idx, const char *root, size_t limit, struct codec_buf *b, char *why,
+                               size_t cap);
+
+/*
+ * The same for `n` values at first, first+1, ... as *one* value: n == 0 is nil, 1 is the value, more are one array
+ * (with its holes: field 1..n).
+ */
+enum codec_status codec_encode_n(lua_State *L, int first, int n, const char *root, size_t limit, struct codec_buf *b,
+                                 char *why, size_t cap);
+
+/*
+ * Pushes the one value that the `len` bytes at `data` hold. false (and nothing pushed) when they are no valid encoding.
+ * Raises like any Lua allocation when the state is out of memory.
+ */
+bool codec_decode(lua_State *L, const char *data, size_t len);
+
+/* The bytes used by the first value in data, 0 when invalid: several values may stand one after the other. */
+size_t codec_decode_next(lua_State *L, const char *data, size_t len);
+
+/*
+ * How a userdata type crosses; one of these for each type listed, defined in the file that owns the type.
+ * `put` appends the object at `idx` (any bytes; false: no memory); `get` pushes an object made from them, or
+ * pushes nothing and returns false when they are no valid encoding. Neither may call user code.
+ */
+struct codec_ext {
+    bool (*put)(lua_State *L, int idx, struct codec_buf *b);
+    bool (*get)(lua_State *L, const char *data, size_t len);
+};
+
+#define CODEC_EXT_MAP(X) X(ERROR) X(TIME) X(DURATION) X(LOCATION)
+#define X(name) extern const struct codec_ext codec_ext_##name;
+CODEC_EXT_MAP(X)
+#undef X
+
+/* Appends `n` bytes; false without memory. For `put` functions. */
+bool codec_buf_put(struct codec_buf *b, const void *data, size_t n);
+
+#endif

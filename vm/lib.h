@@ -1,0 +1,35 @@
+/*
+ * lib: built-in modules as static tables of C functions.
+ *
+ * Nothing is built before a program asks for it: the real table of a module is made at the first use in a state, and
+ * each function becomes a closure the first time it is looked up. User code never sees the real table but a
+ * proxy that lives as long as the process, so that whatever a process writes into `time` or `string` is gone with it.
+ *
+ * Functions run on the worker of the calling process. Convention for failures: wrong argument types raise
+ * (luaL_argerror and friends), everything else returns nil (or false) and an error object: vm/errobj.h.
+ */
+#ifndef VM_LIB_H
+#define VM_LIB_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+struct vlib {
+    const char *name;              /* as in require(name); "process.registry" is reached as process.registry */
+    const luaL_Reg *funcs;         /* {NULL, NULL}-terminated; may be NULL */
+    void (*open)(lua_State *L);    /* may be NULL: adds constants to the real table, which is on top of the stack */
+    unsigned flags;                /* VLIB_* */
+};
+
+enum {
+    VLIB_GLOBAL = 1, /* also a global, without require */
+    VLIB_ALWAYS = 2, /* may be required even when the entry's `modules:` does not list it */
+    VLIB_SUB = 4,    /* a member of another module ("a.b"), not a module of its own */
+    VLIB_WIPPY = 8,  /* global only in the wippy dialect */
+    VLIB_HIDDEN = 16 /* for the prelude only */
+};
+
+/* The list of all modules, NULL-terminated (vm/libs.c). */
+extern const struct vlib *const vlib_all[];
+
+#endif
