@@ -151,9 +151,9 @@ static bool await_child(pid_t child, double seconds, int *status) {
 
 static void run_case(struct tally *tally) {
     const struct criterion_test_extra_data *own = current->data;
-    double timeout = own->timeout > 0             ? own->timeout
-                     : current_suite->timeout > 0 ? current_suite->timeout
-                                                  : DEFAULT_TIMEOUT_S;
+    double timeout = own->timeout > 0           ? own->timeout
+                   : current_suite->timeout > 0 ? current_suite->timeout
+                                                : DEFAULT_TIMEOUT_S;
     int want_signal = own->signal != 0 ? own->signal : current_suite->signal;
     int want_exit = own->exit_code != 0 ? own->exit_code : current_suite->exit_code;
 
@@ -211,7 +211,7 @@ int main(void) {
         if (params.cleanup != NULL)
             params.cleanup(&params);
     }
-    printf("[====] Synthesis: Tested: %u | Passing: %u | Failing: %u | Crashing: %u\n", tally.tested, tally.passing,
-           tally.failing, tally.crashing);
+    printf("[====] Synthesis: Tested: %u | Passing: %u | Failing: %u | Crashing: %u\n", tally.tested,
+           tally.passing, tally.failing, tally.crashing);
     return tally.failing > 0;
 }
