@@ -53,7 +53,7 @@ endif
 WARNINGS := -Wall -Wextra -Wshadow -Werror -Wno-unused-parameter
 # _GNU_SOURCE is empty, so that a file that defines it itself does not redefine it.
 CPPFLAGS_ALL = -D_GNU_SOURCE= -DTROUPE_VERSION='"$(VERSION)"' $(CPPFLAGS.$(VARIANT)) \
-    -I. -Isrc -I$(B)/gen -isystem $(LUAJIT_INCLUDE) $(PKG_CFLAGS) $(CPPFLAGS)
+    -I. -Isrc -I$(B)/gen $(LUAJIT_CFLAGS) $(PKG_CFLAGS) $(CPPFLAGS)
 CFLAGS_ALL  = -std=gnu11 -g -pthread $(CFLAGS.$(VARIANT)) $(if $(LTO),-flto=auto) $(WARNINGS) $(CFLAGS)
 LDFLAGS_ALL = -pthread $(CFLAGS.$(VARIANT)) $(if $(LTO),-flto=auto) -Wl,--as-needed $(LDFLAGS)
 AR := $(if $(LTO),gcc-ar,ar)
@@ -63,18 +63,17 @@ PKGS       := libfyaml jansson nettle uuid glib-2.0 libmicrohttpd ncursesw libsy
 PKG_CFLAGS  = $(eval PKG_CFLAGS := $$(call pkg_config,--cflags))$(PKG_CFLAGS)
 PKG_LIBS    = $(eval PKG_LIBS := $$(call pkg_config,--libs))$(PKG_LIBS)
 pkg_config  = $(or $(shell $(PKG_CONFIG) $(1) $(PKGS) | sed 's/-I/-isystem /g'),$(error packages are missing; \
-    run: scripts/setup build))
+    run: scripts/setup build $(SETUP_LUAJIT)))
 
 ifeq ($(LUAJIT),system)
 LUAJIT_STAMP   :=
 LUAJIT_BIN     := luajit
-LUAJIT_INCLUDE  = $(shell $(PKG_CONFIG) --variable=includedir luajit)
-LUAJIT_LIBS     = $(shell $(PKG_CONFIG) --libs luajit)
+PKGS           += luajit
 SETUP_LUAJIT   := luajit
 else
 LUAJIT_STAMP   := $(B)/luajit/.stamp
 LUAJIT_BIN     := $(B)/luajit/bin/luajit
-LUAJIT_INCLUDE := $(B)/luajit/include
+LUAJIT_CFLAGS  := -isystem $(B)/luajit/include
 LUAJIT_LIBS    := $(B)/luajit/lib/libluajit.a
 endif
 
