@@ -7,7 +7,8 @@ main([Kind, Processes0, Size0]) ->
     Work = case Kind of
                "fib" -> fun() -> fib(Size) end;
                "nbody" -> fun() -> nbody:energy(Size) end;
-               "strings" -> fun() -> strings(Size) end
+               "strings" -> fun() -> documents(fun lines/1, Size) end;
+               "concat" -> fun() -> documents(fun(D) -> fields(1, D) end, Size) end
            end,
     Start = bench:now_ns(),
     [spawn_monitor(fun() -> exit({result, Work()}) end) || _ <- lists:seq(1, Processes)],
@@ -18,13 +19,11 @@ main([Kind, Processes0, Size0]) ->
 fib(N) when N < 2 -> N;
 fib(N) -> fib(N - 1) + fib(N - 2).
 
-%% Builds documents of 1,000 fields each and counts their bytes.
-strings(Documents) -> strings(Documents, 0).
+%% Builds that many documents and counts their bytes.
+documents(Make, Count) ->
+    lists:sum([byte_size(iolist_to_binary(Make(D))) || D <- lists:seq(1, Count)]).
 
-strings(0, Bytes) -> Bytes;
-strings(D, Bytes) ->
-    Document = iolist_to_binary(fields(1, D)),
-    strings(D - 1, Bytes + byte_size(Document)).
+lines(D) -> [io_lib:format("~s-~b: ~.2f~n", ["item", I, ((I * D) rem 9973) / 4]) || I <- lists:seq(1, 1000)].
 
 fields(I, _) when I > 1000 -> [];
 fields(I, D) ->

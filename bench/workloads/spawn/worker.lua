@@ -1,0 +1,5 @@
+local function main(i)
+    return 2 * i
+end
+
+return { main = main }
