@@ -179,15 +179,16 @@ $(FUZZ_TARGETS): $(T)/%: $(O)/tests/%.o $(if $(filter-out fuzz,$(VARIANT)),$(O)/
 	$(call link,$(if $(filter fuzz,$(VARIANT)),-fsanitize=fuzzer))
 
 # A test is linked with the parts whose headers it includes and the parts these may know: a scheduler test links, and is
-# built, without anything of vm. A header named without a folder is one of src.
+# built, without anything of vm. A header named without a folder is one of src; what tests share may know vm.
 TEST_FILES := $(wildcard tests/unit/test_*.c tests/stress/test_*.c tests/fuzz/fuzz_*.c)
 including  = $(if $(TEST_FILES),$(shell grep -lE '^\#include "$(1)' $(TEST_FILES)))
 USE.app    := $(call including,(src/)?[^/]+")
-USE.vm     := $(call including,vm/) $(USE.app)
+USE.support := $(call including,(tests/|\.\./)?support/)
+USE.vm     := $(call including,vm/) $(USE.app) $(USE.support)
 USE.config := $(call including,config/) $(USE.app)
 USE.sched  := $(call including,sched/) $(USE.vm)
 USE.base   := $(TEST_FILES)
-archives_of = $(if $(SRC.support),$(O)/libsupport.a) $(foreach p,$(PARTS),$(if $(filter $(1),$(USE.$(p))),$(O)/lib$(p).a))
+archives_of = $(foreach p,support $(PARTS),$(if $(filter $(1),$(USE.$(p))),$(O)/lib$(p).a))
 $(foreach f,$(TEST_FILES),$(eval $(patsubst tests/%.c,$(T)/%,$(f:tests/unit/%=tests/%)): $(call archives_of,$(f))))
 
 .PHONY: tests fuzz-targets
