@@ -53,7 +53,7 @@ endif
 WARNINGS := -Wall -Wextra -Wshadow -Werror -Wno-unused-parameter
 # _GNU_SOURCE is empty, so that a file that defines it itself does not redefine it.
 CPPFLAGS_ALL = -D_GNU_SOURCE= -DTROUPE_VERSION='"$(VERSION)"' $(CPPFLAGS.$(VARIANT)) \
-    -I. -Isrc -I$(B)/gen $(LUAJIT_CFLAGS) $(PKG_CFLAGS) $(CPPFLAGS)
+    -I. -Isrc -Itests -I$(B)/gen $(LUAJIT_CFLAGS) $(PKG_CFLAGS) $(CPPFLAGS)
 CFLAGS_ALL  = -std=gnu11 -g -pthread $(CFLAGS.$(VARIANT)) $(if $(LTO),-flto=auto) $(WARNINGS) $(CFLAGS)
 LDFLAGS_ALL = -pthread $(CFLAGS.$(VARIANT)) $(if $(LTO),-flto=auto) -Wl,--as-needed $(LDFLAGS)
 AR := $(if $(LTO),gcc-ar,ar)
