@@ -253,7 +253,9 @@ format: ## lay out all C files with clang-format
 
 format-check: ## fail when a C file is laid out otherwise
 	@scripts/setup test
-	@clang-format --dry-run --Werror $(C_FILES)
+	@wrong=0; for file in $(C_FILES); do \
+	    clang-format $$file | diff -u --label $$file --label "$$file formatted" $$file - || wrong=1; \
+	done; [ $$wrong = 0 ] || { echo 'format-check: run make format' >&2; exit 1; }
 
 tidy: ## look for bugs with clang-tidy
 	@scripts/setup build test
