@@ -246,7 +246,7 @@ bench: ## measure, write bench/report.md (BENCH_ARGS= for bench/run)
 
 # --- source text ----------------------------------------------------------------------------------------------------
 
-.PHONY: format format-check tidy
+.PHONY: format format-check tidy compile-commands
 format: ## lay out all C files with clang-format
 	@scripts/setup test
 	@clang-format -i $(C_FILES)
@@ -257,11 +257,20 @@ format-check: ## fail when a C file is laid out otherwise
 	    clang-format $$file | diff -u --label $$file --label "$$file formatted" $$file - || wrong=1; \
 	done; [ $$wrong = 0 ] || { echo 'format-check: run make format' >&2; exit 1; }
 
-tidy: ## look for bugs with clang-tidy
+tidy: $(B)/compile_commands.json ## look for bugs with clang-tidy
 	@scripts/setup build test
 	@$(MAKE) --no-print-directory $(PARALLEL) all
-	@printf '%s\n' $(filter %.c,$(filter-out tests/%,$(C_FILES))) | xargs -P $(JOBS) -n 4 \
-	    clang-tidy --quiet --warnings-as-errors='*' 2>$(B)/tidy.log -- -std=gnu11 -pthread $(CPPFLAGS_ALL)
+	@printf '%s\n' $(filter-out tests/%,$(filter %.c,$(C_FILES))) | \
+	    xargs -P $(JOBS) -n 2 clang-tidy --quiet --warnings-as-errors='*' -p $(B) 2>$(B)/tidy.log
+
+compile-commands: $(B)/compile_commands.json ## build/compile_commands.json, for clangd
+$(B)/compile_commands.json: FORCE
+	@mkdir -p $(@D)
+	@separator='['; for file in $(filter %.c,$(C_FILES)); do \
+	    printf '%s\n{"directory": "%s", "file": "%s", "command": "%s"}' "$$separator" '$(CURDIR)' "$$file" \
+	        '$(subst ','\'',$(subst ",\",clang $(CPPFLAGS_ALL) $(CFLAGS_ALL)))'" -c $$file"; \
+	    separator=,; \
+	done >$@ && echo ']' >>$@
 
 # --- installing and packaging ---------------------------------------------------------------------------------------
 
