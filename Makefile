@@ -60,7 +60,7 @@ AR := $(if $(LTO),gcc-ar,ar)
 
 # Asked for once a run, and only when something is compiled: `make check` installs the packages first.
 PKGS       := libfyaml jansson nettle uuid glib-2.0 libmicrohttpd ncursesw libsystemd
-PKG_CFLAGS  = $(eval PKG_CFLAGS := $$(call pkg_config,--cflags))$(PKG_CFLAGS)
+PKG_CFLAGS  = $(eval PKG_CFLAGS := $$(call pkg_config,--cflags-only-I))$(PKG_CFLAGS)
 PKG_LIBS    = $(eval PKG_LIBS := $$(call pkg_config,--libs))$(PKG_LIBS)
 pkg_config  = $(or $(shell $(PKG_CONFIG) $(1) $(PKGS) | sed 's/-I/-isystem /g'),$(error packages are missing; \
     run: scripts/setup build $(SETUP_LUAJIT)))
@@ -246,7 +246,7 @@ bench: ## measure, write bench/report.md (BENCH_ARGS= for bench/run)
 
 # --- source text ----------------------------------------------------------------------------------------------------
 
-.PHONY: format format-check tidy compile-commands
+.PHONY: format format-check tidy
 format: ## lay out all C files with clang-format
 	@scripts/setup test
 	@clang-format -i $(C_FILES)
@@ -263,12 +263,12 @@ tidy: $(B)/compile_commands.json ## look for bugs with clang-tidy
 	@printf '%s\n' $(filter-out tests/%,$(filter %.c,$(C_FILES))) | \
 	    xargs -P $(JOBS) -n 2 clang-tidy --quiet --warnings-as-errors='*' -p $(B) 2>$(B)/tidy.log
 
-compile-commands: $(B)/compile_commands.json ## build/compile_commands.json, for clangd
+# What clang-tidy and clangd read. Assertions are on: the analyser takes them for facts.
 $(B)/compile_commands.json: FORCE
 	@mkdir -p $(@D)
 	@separator='['; for file in $(filter %.c,$(C_FILES)); do \
 	    printf '%s\n{"directory": "%s", "file": "%s", "command": "%s"}' "$$separator" '$(CURDIR)' "$$file" \
-	        '$(subst ','\'',$(subst ",\",clang $(CPPFLAGS_ALL) $(CFLAGS_ALL)))'" -c $$file"; \
+	        '$(subst ','\'',$(subst ",\",clang $(CPPFLAGS_ALL) -UNDEBUG $(CFLAGS_ALL)))'" -c $$file"; \
 	    separator=,; \
 	done >$@ && echo ']' >>$@
 
