@@ -178,17 +178,10 @@ $(STRESS_TESTS): $(T)/%: $(O)/tests/%.o $(INPROC)
 $(FUZZ_TARGETS): $(T)/%: $(O)/tests/%.o $(if $(filter-out fuzz,$(VARIANT)),$(O)/tests/support/replay.o)
 	$(call link,$(if $(filter fuzz,$(VARIANT)),-fsanitize=fuzzer))
 
-# A test is linked with the parts whose headers it includes and the parts these may know: a scheduler test links, and is
-# built, without anything of vm. A header named without a folder is one of src; what tests share may know vm.
+# A test is linked with the parts it needs and no others: FILE:PART pairs.
+TEST_PARTS := $(shell scripts/test-parts)
 TEST_FILES := $(wildcard tests/unit/test_*.c tests/stress/test_*.c tests/fuzz/fuzz_*.c)
-including  = $(if $(TEST_FILES),$(shell grep -lE '^\#include "$(1)' $(TEST_FILES)))
-USE.app    := $(call including,(src/)?[^/]+")
-USE.support := $(call including,(tests/|\.\./)?support/)
-USE.vm     := $(call including,vm/) $(USE.app) $(USE.support)
-USE.config := $(call including,config/) $(USE.app)
-USE.sched  := $(call including,sched/) $(USE.vm)
-USE.base   := $(TEST_FILES)
-archives_of = $(foreach p,support $(PARTS),$(if $(filter $(1),$(USE.$(p))),$(O)/lib$(p).a))
+archives_of = $(foreach p,support $(PARTS),$(if $(filter $(1):$(p),$(TEST_PARTS)),$(O)/lib$(p).a))
 $(foreach f,$(TEST_FILES),$(eval $(patsubst tests/%.c,$(T)/%,$(f:tests/unit/%=tests/%)): $(call archives_of,$(f))))
 
 .PHONY: tests fuzz-targets
