@@ -9,12 +9,13 @@
 typedef _Atomic(struct name_entry *) entry_link;
 
 bool names_init(struct names *n) {
+    pthread_mutex_init(&n->lock, NULL); /* with default attributes it has nothing to fail at */
     n->buckets = mem_calloc(NAMES_BUCKETS, sizeof n->buckets[0]);
-    return n->buckets && pthread_mutex_init(&n->lock, NULL) == 0;
+    return n->buckets != NULL;
 }
 
 void names_destroy(struct names *n) {
-    for (size_t i = 0; i < NAMES_BUCKETS; i++) {
+    for (size_t i = 0; n->buckets && i < NAMES_BUCKETS; i++) {
         struct name_entry *e = atomic_load_explicit(&n->buckets[i], memory_order_relaxed), *next;
         for (; e; e = next) {
             next = atomic_load_explicit(&e->next, memory_order_relaxed);
@@ -25,16 +26,24 @@ void names_destroy(struct names *n) {
     pthread_mutex_destroy(&n->lock);
 }
 
-/* The link that points to the entry, or the NULL at the end of its chain. Under the lock, or inside an epoch. */
-static entry_link *find(struct names *n, const char *name, size_t len) {
+struct place {
+    entry_link *link; /* points to the entry, or is the NULL at the end of its chain */
+    struct name_entry *entry;
+};
+
+/*
+ * Under the lock, or inside an epoch. Without the lock only `entry` means anything: the link may be changed at any moment, and
+ * reading it again could give the neighbour.
+ */
+static struct place find(struct names *n, const char *name, size_t len) {
     uint32_t hash = msg_hash(name, len);
-    entry_link *at = &n->buckets[hash & (NAMES_BUCKETS - 1)];
+    struct place at = {.link = &n->buckets[hash & (NAMES_BUCKETS - 1)]};
     for (;;) {
-        /* acquire: partner is the release in names_register */
-        struct name_entry *e = atomic_load_explicit(at, memory_order_acquire);
+        /* acquire: partner is the release in insert */
+        struct name_entry *e = at.entry = atomic_load_explicit(at.link, memory_order_acquire);
         if (!e || (e->hash == hash && e->len == len && memcmp(e->text, name, len) == 0))
             return at;
-        at = &e->next;
+        at.link = &e->next;
     }
 }
 
@@ -43,11 +52,11 @@ static void entry_release(struct epoch_item *i, void *owner) {
 }
 
 /* Under the lock. */
-static void unlink_entry(entry_link *at) {
-    struct name_entry *e = atomic_load_explicit(at, memory_order_relaxed);
-    e->linked = false;
-    /* release: readers reach what follows `e` as before */
-    atomic_store_explicit(at, atomic_load_explicit(&e->next, memory_order_relaxed), memory_order_release);
+static void unlink_entry(struct place at) {
+    at.entry->linked = false;
+    /* release: readers reach what follows the entry as before; partner: find */
+    atomic_store_explicit(at.link, atomic_load_explicit(&at.entry->next, memory_order_relaxed),
+                          memory_order_release);
 }
 
 static void retire_entry(struct sched_thread *t, struct name_entry *e) {
@@ -73,20 +82,21 @@ static void disown(struct proc *p, struct name_entry *e) {
  * to release its names: such an entry is taken out of the table here and left for its holder to retire.
  */
 static enum name_status insert(struct sched_thread *t, struct names *n, struct name_entry *fresh) {
-    entry_link *at = find(n, fresh->text, fresh->len);
-    struct name_entry *e = atomic_load_explicit(at, memory_order_relaxed);
     struct proc *p = holder(t, fresh->pid);
     if (!p)
         return NAME_NO_PROCESS;
-    if (e && holder(t, e->pid))
-        return pid_eq(e->pid, fresh->pid) ? NAME_OK : NAME_TAKEN;
-    if (e)
+    struct place at = find(n, fresh->text, fresh->len);
+    if (at.entry && holder(t, at.entry->pid))
+        return pid_eq(at.entry->pid, fresh->pid) ? NAME_OK : NAME_TAKEN;
+    if (at.entry)
         unlink_entry(at);
-    at = find(n, fresh->text, fresh->len);
+    while ((at.entry = atomic_load_explicit(at.link, memory_order_relaxed)))
+        at.link = &at.entry->next;
+    at.entry = fresh;
     fresh->linked = true;
     fresh->next_own = p->names;
     p->names = fresh;
-    atomic_store_explicit(at, fresh, memory_order_release); /* partner: find */
+    atomic_store_explicit(at.link, fresh, memory_order_release); /* partner: find */
     /* Dekker with an ending process, which hides its pid, then reads `named`: one of us sees the other. */
     atomic_store_explicit(&p->named, true, memory_order_seq_cst);
     atomic_thread_fence(memory_order_seq_cst);
@@ -110,9 +120,10 @@ enum name_status names_register(struct sched_thread *t, const char *name, size_t
     pthread_mutex_lock(&n->lock);
     epoch_enter(&t->reader);
     enum name_status status = insert(t, n, fresh);
+    bool kept = fresh->linked; /* once the lock is gone, so may the entry be */
     epoch_leave(&t->reader);
     pthread_mutex_unlock(&n->lock);
-    if (!fresh->linked)
+    if (!kept)
         retire_entry(t, fresh); /* a reader may have met it */
     return status;
 }
@@ -120,8 +131,7 @@ enum name_status names_register(struct sched_thread *t, const char *name, size_t
 struct pid names_lookup(struct sched_thread *t, const char *name, size_t len) {
     struct pid pid = {0};
     epoch_enter(&t->reader);
-    /* acquire inside find */
-    struct name_entry *e = atomic_load_explicit(find(&t->node->names, name, len), memory_order_acquire);
+    struct name_entry *e = find(&t->node->names, name, len).entry;
     if (e && holder(t, e->pid))
         pid = e->pid;
     epoch_leave(&t->reader);
@@ -134,13 +144,12 @@ enum name_status names_unregister(struct sched_thread *t, const char *name, size
     struct name_entry *gone = NULL;
     pthread_mutex_lock(&n->lock);
     epoch_enter(&t->reader);
-    entry_link *at = find(n, name, len);
-    struct name_entry *e = atomic_load_explicit(at, memory_order_relaxed);
-    struct proc *p = e ? holder(t, e->pid) : NULL;
+    struct place at = find(n, name, len);
+    struct proc *p = at.entry ? holder(t, at.entry->pid) : NULL;
     if (p) {
-        disown(p, e);
+        disown(p, at.entry);
         unlink_entry(at);
-        gone = e;
+        gone = at.entry;
         status = NAME_OK;
     }
     epoch_leave(&t->reader);

@@ -44,7 +44,7 @@ struct names {
 enum name_status { NAME_OK, NAME_TAKEN, NAME_NO_PROCESS, NAME_NOT_FOUND, NAME_INVALID, NAME_NO_MEMORY };
 
 bool names_init(struct names *n);
-void names_destroy(struct names *n); /* no thread uses it any more */
+void names_destroy(struct names *n); /* no thread uses it any more; also after names_init failed */
 
 /* Gives `name` to `pid`. Again by the same pid: NAME_OK. NAME_INVALID: "", longer than NAME_MAX_BYTES, or begins with "{". */
 enum name_status names_register(struct sched_thread *t, const char *name, size_t len, struct pid pid);
