@@ -3,7 +3,7 @@
 #include <string.h>
 
 #define SLOT_BITS 6
-#define MAX_TICKS ((UINT64_C(1) << (SLOT_BITS * WHEEL_LEVELS)) - 1)
+#define TICK_MAX ((uint64_t)INT64_MAX >> WHEEL_TICK_SHIFT) /* 46 bits: less than the levels have */
 
 void wheel_init(struct wheel *w, int64_t now_ns) {
     memset(w, 0, sizeof *w);
@@ -19,12 +19,7 @@ void wheel_destroy(struct wheel *w) {
 /* The level of a tick is that of the highest group of six bits in which it differs from now. */
 static void insert(struct wheel *w, struct timer *tm) {
     uint64_t tick = tm->tick > w->now ? tm->tick : w->now + 1;
-    if (tick - w->now > MAX_TICKS >> 1)
-        tick = w->now + (MAX_TICKS >> 1); /* centuries: looked at again then */
-    uint64_t diff = tick ^ w->now;
-    unsigned level = (63u - (unsigned)__builtin_clzll(diff)) / SLOT_BITS;
-    if (level >= WHEEL_LEVELS)
-        level = WHEEL_LEVELS - 1;
+    unsigned level = (63u - (unsigned)__builtin_clzll(tick ^ w->now)) / SLOT_BITS;
     unsigned slot = (unsigned)(tick >> (level * SLOT_BITS)) & 63;
     tm->level = (uint8_t)level;
     tm->slot = (uint8_t)slot;
@@ -78,6 +73,8 @@ void wheel_start(struct wheel *w, struct timer *tm, int64_t due_ns) {
     pthread_mutex_lock(&w->lock);
     tm->wheel = w;
     tm->tick = (due + (1u << WHEEL_TICK_SHIFT) - 1) >> WHEEL_TICK_SHIFT;
+    if (tm->tick > TICK_MAX)
+        tm->tick = TICK_MAX; /* its nanoseconds would not fit */
     tm->pending = true;
     insert(w, tm);
     w->count++;
