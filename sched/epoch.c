@@ -5,8 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* A batch this large is worth a membarrier (1-2 µs) and a walk over the readers. */
-#define BATCH 256
+#include "sched/tune.h"
 
 static int barrier_call(int cmd) {
     return (int)syscall(SYS_membarrier, cmd, 0, 0);
@@ -85,7 +84,7 @@ void epoch_retire(struct epoch_reader *r, struct epoch_item *item,
     else
         r->open.head = item;
     r->open.tail = item;
-    if (++r->open.n % BATCH == 0)
+    if (++r->open.n % EPOCH_BATCH == 0)
         epoch_collect(r);
 }
 

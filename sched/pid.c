@@ -6,10 +6,10 @@
 
 #define CHUNK (1u << PID_CHUNK_BITS)
 
-bool pidtab_init(struct pidtab *t) {
+void pidtab_init(struct pidtab *t) {
     memset(t, 0, sizeof *t);
     t->next_fresh = 1;
-    return pthread_mutex_init(&t->lock, NULL) == 0;
+    pthread_mutex_init(&t->lock, NULL);
 }
 
 void pidtab_destroy(struct pidtab *t) {

@@ -21,6 +21,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sched/tune.h"
+
 struct proc;
 
 struct pid {
@@ -48,7 +50,6 @@ struct pidtab {
 };
 
 /* Free slots that one worker keeps for itself, so that spawning takes no lock. Used by its owner thread only. */
-#define PIDCACHE_SIZE 256
 struct pidcache {
     uint32_t n;
     uint32_t slots[PIDCACHE_SIZE];
@@ -67,7 +68,7 @@ static inline uint32_t pid_slot(struct pid a) {
     return (uint32_t)(a.n & ((1u << PID_SLOT_BITS) - 1));
 }
 
-bool pidtab_init(struct pidtab *t);
+void pidtab_init(struct pidtab *t);
 void pidtab_destroy(struct pidtab *t); /* no thread uses it any more */
 
 /* A new pid on the host of that index, its slot empty. `cache` may be NULL (any thread). A pid with n == 0 means: no memory, or table full. */

@@ -17,15 +17,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct proc;
+#include "sched/tune.h"
 
-#ifndef RUNQ_SIZE
-#ifdef TROUPE_TINY
-#define RUNQ_SIZE 4u /* stress builds: overflow all the time */
-#else
-#define RUNQ_SIZE 256u
-#endif
-#endif
+struct proc;
 
 struct runq {
     _Alignas(64) _Atomic uint32_t head; /* acq_rel CAS by owner and thieves */
