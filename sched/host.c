@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "sched/node.h"
+#include "sched/tune.h"
 #include "sched/worker.h"
 
 /* --- making a process runnable ------------------------------------------------------------------------------ */
@@ -204,6 +205,12 @@ static bool adjust(struct host *h, unsigned want) {
     return true;
 }
 
+static void set_limits(struct host *h, const struct host_limits *limits) {
+#define X(type, name) atomic_store_explicit(&h->limits.name, limits->name, memory_order_relaxed);
+    HOST_LIMITS(X)
+#undef X
+}
+
 struct host *host_create(struct node *n, const char *id, unsigned workers, const struct host_limits *limits) {
     unsigned index = atomic_load_explicit(&n->host_count, memory_order_relaxed);
     if (index == 1u << PID_HOST_BITS)
@@ -220,7 +227,7 @@ struct host *host_create(struct node *n, const char *id, unsigned workers, const
     h->id = copy;
     h->id_len = strlen(copy);
     h->index = index;
-    h->limits = *limits;
+    set_limits(h, limits);
     h->wanted = workers;
     pthread_mutex_init(&h->workers_lock, NULL);
     pthread_mutex_init(&h->overflow_lock, NULL);
@@ -248,7 +255,7 @@ bool host_rescale(struct host *h, unsigned workers) {
 }
 
 void host_open(struct host *h, const struct host_limits *limits) {
-    h->limits = *limits;
+    set_limits(h, limits);
     node_set_period(h->node);
     atomic_store_explicit(&h->accepting, true, memory_order_relaxed);
 }
@@ -282,8 +289,6 @@ void host_destroy(struct host *h) {
 
 /* --- the ticker's look at the workers ------------------------------------------------------------------------- */
 
-#define STUCK_NS INT64_C(100000000)
-
 static void set_stuck(struct host *h, struct worker *w, bool stuck) {
     pthread_mutex_lock(&h->workers_lock);
     w->ticker_stuck = stuck;
@@ -302,16 +307,16 @@ static void look_at(struct host *h, struct worker *w, int64_t now) {
             set_stuck(h, w, false);
         return;
     }
-    int64_t held = now - w->ticker_since_ns;
+    int64_t held = now - w->ticker_since_ns, slice = host_limit(h, time_slice_ns);
     bool overdue =
         wheel_next(&w->wheel) < now - atomic_load_explicit(&n->tick_period_ns, memory_order_relaxed);
-    if (held < h->limits.time_slice_ns && !overdue)
+    if (held < slice && !overdue)
         return;
     atomic_store_explicit(&w->yield, true, memory_order_relaxed);
-    if (held > 2 * h->limits.time_slice_ns)
+    if (held > 2 * slice)
         atomic_store_explicit(&w->give_woken, true, memory_order_relaxed);
     worker_signal(w, n->preempt_signal);
-    if (held > 2 * h->limits.time_slice_ns && (runq_len(&w->runq) || overdue))
+    if (held > 2 * slice && (runq_len(&w->runq) || overdue))
         host_notify(h);
     if (held > STUCK_NS && !w->ticker_stuck) {
         if (n->hooks.stuck)
@@ -325,8 +330,11 @@ bool host_tick(struct host *h, int64_t now_ns) {
     unsigned count = atomic_load_explicit(&h->worker_count, memory_order_acquire);
     for (unsigned i = 0; i < count; i++) {
         struct worker *w = worker_at(h, i);
-        if (!atomic_load_explicit(&w->running_thread, memory_order_acquire))
+        if (!atomic_load_explicit(&w->running_thread, memory_order_acquire)) {
+            if (w->ticker_stuck)
+                set_stuck(h, w, false); /* it came back, and ended, between two looks */
             continue;
+        }
         look_at(h, w, now_ns);
         busy |= !(atomic_load_explicit(&h->idle, memory_order_relaxed) >> i & 1);
     }

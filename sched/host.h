@@ -29,16 +29,31 @@
 
 #define HOST_WORKERS_MAX 64 /* one bit each in host.idle */
 
+/* 0 means no limit, except for the time slice. */
+#define HOST_LIMITS(X)                                                                                       \
+    X(uint64_t, max_processes)                                                                               \
+    X(uint64_t, process_memory)                                                                              \
+    X(uint64_t, memory)                                                                                      \
+    X(uint64_t, mailbox_messages)                                                                            \
+    X(uint64_t, mailbox_bytes)                                                                               \
+    X(bool, mailbox_kill) /* a full mailbox ends its process instead of only refusing */                     \
+    X(int64_t, time_slice_ns)                                                                                \
+    X(int64_t, max_run_ns) /* without waiting */
+
 struct host_limits {
-    uint64_t max_processes; /* 0: none */
-    uint64_t process_memory;
-    uint64_t memory;
-    uint64_t mailbox_messages;
-    uint64_t mailbox_bytes;
-    bool mailbox_kill; /* a full mailbox ends its process instead of only refusing */
-    int64_t time_slice_ns;
-    int64_t max_run_ns; /* 0: none */
+#define X(type, name) type name;
+    HOST_LIMITS(X)
+#undef X
 };
+
+/* Those in force: stored by the owner thread, read by everybody, relaxed. Each holds by itself. */
+struct host_limits_now {
+#define X(type, name) _Atomic(type) name;
+    HOST_LIMITS(X)
+#undef X
+};
+
+#define host_limit(h, name) atomic_load_explicit(&(h)->limits.name, memory_order_relaxed)
 
 /* Counters of one worker: written by it, relaxed, read by anybody. One line here is one metric. */
 #define WORKER_STATS(X)                                                                                      \
@@ -100,7 +115,8 @@ struct host {
     char *id; /* owned; constant */
     size_t id_len;
     unsigned index; /* in the node's table and in its pids */
-    struct host_limits limits; /* replaced on reload by the owner thread while workers read: each field is one word */
+    void *user;     /* whatever its creator attached, before the first process */
+    struct host_limits_now limits; /* read with host_limit() */
     pthread_mutex_t workers_lock;  /* guards starting and ending workers: owner thread and ticker */
     unsigned wanted, spares;       /* under it: configured workers; replacements for stuck ones */
     _Atomic(struct worker *) workers[HOST_WORKERS_MAX]; /* release when made; they stay until host_destroy */

@@ -11,8 +11,9 @@
  * the whole stack with one exchange and reverses it: a batch costs one atomic operation however long it is. A stack
  * whose consumer only ever takes everything has no ABA problem (R. K. Treiber, 1986, gives the push).
  *
- * `load` counts what the mailbox holds, including what the consumer took but has not consumed: messages in the upper
- * bits, charged units of 16 bytes in the lower.
+ * Its load is what senders were let in with and the consumer has not consumed yet, also what it took and keeps: messages in
+ * the upper bits of a word, charged units of 16 bytes in the lower. Two running sums, modulo 2^64, make it up,
+ * so that the consumer, who alone writes the second, needs no locked instruction.
  *
  *               push                        take            idle              close
  *   push        both arrive, in some order  either          push wakes, or    refused, or
@@ -36,14 +37,16 @@
 
 struct mbox {
     _Atomic(struct msg *) head;
-    _Atomic uint64_t load; /* relaxed: a figure, it orders nothing */
+    _Atomic uint64_t sent;     /* relaxed compare-and-swap by senders */
+    _Atomic uint64_t consumed; /* release by the consumer, acquire by whoever subtracts it from `sent` */
 };
 
 enum mbox_result { MBOX_PUSHED, MBOX_WOKEN, MBOX_REFUSED };
 
 static inline void mbox_init(struct mbox *b, bool idle) {
     atomic_init(&b->head, idle ? MBOX_IDLE : NULL);
-    atomic_init(&b->load, 0);
+    atomic_init(&b->sent, 0);
+    atomic_init(&b->consumed, 0);
 }
 
 /* Any thread. On MBOX_WOKEN the caller makes the process runnable; on MBOX_REFUSED it still owns `m`. */
@@ -104,14 +107,43 @@ static inline struct msg *mbox_close(struct mbox *b) {
 static inline uint64_t mbox_weight(const struct msg *m) {
     return (UINT64_C(1) << MBOX_UNITS_BITS) | m->charge;
 }
-static inline uint64_t mbox_load(struct mbox *b) {
-    return atomic_load_explicit(&b->load, memory_order_relaxed);
-}
 static inline uint64_t mbox_count(uint64_t load) {
     return load >> MBOX_UNITS_BITS;
 }
 static inline uint64_t mbox_bytes(uint64_t load) {
     return (load & MBOX_UNITS_MASK) * MSG_CHARGE_UNIT;
+}
+
+/* Any thread. */
+static inline uint64_t mbox_load(struct mbox *b) {
+    /* acquire: partner is mbox_consumed; what was consumed had been sent, so the later read is never the smaller */
+    uint64_t consumed = atomic_load_explicit(&b->consumed, memory_order_acquire);
+    return atomic_load_explicit(&b->sent, memory_order_relaxed) - consumed;
+}
+
+/* Any thread, before the push of a charged node: counts it in, unless that would exceed a limit (0: none). */
+static inline bool mbox_reserve(struct mbox *b, const struct msg *m, uint64_t max_count, uint64_t max_bytes) {
+    uint64_t weight = mbox_weight(m);
+    /* acquire: as in mbox_load */
+    uint64_t consumed = atomic_load_explicit(&b->consumed, memory_order_acquire);
+    uint64_t sent = atomic_load_explicit(&b->sent, memory_order_relaxed);
+    do {
+        uint64_t load = sent - consumed + weight;
+        if ((max_count && mbox_count(load) > max_count) || (max_bytes && mbox_bytes(load) > max_bytes) ||
+            mbox_count(load) > MBOX_COUNT_MAX)
+            return false;
+        /* Not "add, look, take back": what is taken back would for a moment refuse others below the limit. */
+    } while (!atomic_compare_exchange_weak_explicit(&b->sent, &sent, sent + weight, memory_order_relaxed,
+                                                    memory_order_relaxed));
+    return true;
+}
+
+/* Consumer: a node that was counted in is gone. */
+static inline void mbox_consumed(struct mbox *b, const struct msg *m) {
+    /* release: partner is mbox_load; a single writer needs no read-modify-write */
+    atomic_store_explicit(&b->consumed,
+                          atomic_load_explicit(&b->consumed, memory_order_relaxed) + mbox_weight(m),
+                          memory_order_release);
 }
 
 #endif

@@ -89,7 +89,7 @@ void node_set_period(struct node *n) {
     int64_t slice = 2 * PERIOD_MAX;
     unsigned count = atomic_load_explicit(&n->host_count, memory_order_relaxed);
     for (unsigned i = 0; i < count; i++) {
-        int64_t s = node_host_at(n, i)->limits.time_slice_ns;
+        int64_t s = host_limit(node_host_at(n, i), time_slice_ns);
         slice = s < slice ? s : slice;
     }
     int64_t period = slice / 2 < PERIOD_MIN ? PERIOD_MIN : slice / 2;
@@ -136,29 +136,27 @@ struct node *node_create(const struct node_hooks *hooks) {
         return NULL;
     n->hooks = *hooks;
     n->preempt_signal = SIGURG; /* ignored by default and used by nobody without out-of-band sockets */
-    if (!pidtab_init(&n->pids) || !names_init(&n->names)) {
-        mem_free(n);
-        return NULL;
-    }
+    struct sched_thread *t = NULL;
     epoch_init(&n->epoch);
+    pidtab_init(&n->pids);
+    if (!names_init(&n->names) || !(t = node_attach(n)))
+        goto fail;
     atomic_init(&n->tick_ns, clock_mono_ns());
     atomic_init(&n->ticker_word, TICKER_AWAKE);
     node_set_period(n);
     struct sigaction sa = {.sa_handler = on_preempt_signal, .sa_flags = SA_RESTART};
     sigemptyset(&sa.sa_mask);
     sigaction(n->preempt_signal, &sa, NULL);
-    if (!node_attach(n) || pthread_create(&n->ticker, NULL, ticker_main, n) != 0) {
-        if (sched_self)
-            node_detach(sched_self);
-        names_destroy(&n->names);
-        pidtab_destroy(&n->pids);
-        epoch_destroy(&n->epoch);
-        mem_free(n);
-        return NULL;
-    }
-    return n;
+    if (pthread_create(&n->ticker, NULL, ticker_main, n) == 0)
+        return n;
+    node_detach(t);
+fail:
+    names_destroy(&n->names);
+    pidtab_destroy(&n->pids);
+    epoch_destroy(&n->epoch);
+    mem_free(n);
+    return NULL;
 }
-
 
 void node_destroy(struct node *n) {
     unsigned count = atomic_load_explicit(&n->host_count, memory_order_relaxed);

@@ -8,8 +8,7 @@
 #include "sched/host.h"
 #include "sched/names.h"
 #include "sched/node.h"
-
-#define CELLS_KEPT 1024
+#include "sched/tune.h"
 
 _Thread_local struct sched_thread *sched_self;
 
@@ -38,30 +37,22 @@ bool proc_alive(struct sched_thread *t, struct pid to) {
     return alive;
 }
 
-/* Takes its place in the mailbox's load; false when a limit says no, and then nothing has changed. */
-static bool reserve(struct proc *p, const struct msg *m) {
-    const struct host_limits *lim = &p->host->limits;
-    uint64_t old = atomic_fetch_add_explicit(&p->mbox.load, mbox_weight(m), memory_order_relaxed);
-    uint64_t count = mbox_count(old) + 1, bytes = mbox_bytes(old) + (uint64_t)m->charge * MSG_CHARGE_UNIT;
-    if ((lim->mailbox_messages && count > lim->mailbox_messages) ||
-        (lim->mailbox_bytes && bytes > lim->mailbox_bytes) || count > MBOX_COUNT_MAX) {
-        atomic_fetch_sub_explicit(&p->mbox.load, mbox_weight(m), memory_order_relaxed);
-        return false;
-    }
-    return true;
-}
-
+/* Inside an epoch. Once for a process: senders that go on meanwhile must not fill the memory with orders to end. */
 static void kill_full(struct sched_thread *t, struct proc *p) {
-    const struct host_limits *lim = &p->host->limits;
+    if (atomic_exchange_explicit(&p->condemned, true, memory_order_relaxed)) /* only one sees false: no partner */
+        return;
     uint64_t load = mbox_load(&p->mbox);
     struct msg *m = msg_signal(SIG_KILL, (struct pid){0});
-    if (!m)
+    if (!m) {
+        atomic_store_explicit(&p->condemned, false, memory_order_relaxed);
         return;
+    }
     m->u.failure = failure_format(
         ERRKIND_RATE_LIMITED, EXIT_LIMIT,
         "mailbox limit exceeded: %llu messages, %llu bytes (mailbox_messages %llu, mailbox_bytes %llu)",
         (unsigned long long)mbox_count(load), (unsigned long long)mbox_bytes(load),
-        (unsigned long long)lim->mailbox_messages, (unsigned long long)lim->mailbox_bytes);
+        (unsigned long long)host_limit(p->host, mailbox_messages),
+        (unsigned long long)host_limit(p->host, mailbox_bytes));
     enum mbox_result r = mbox_push(&p->mbox, m);
     if (r == MBOX_WOKEN)
         host_wake(t, p, t->current != NULL);
@@ -75,9 +66,10 @@ enum send_status proc_post(struct sched_thread *t, struct pid to, struct msg *m)
     struct proc *p = find(t, to);
     if (!p) {
         status = SEND_NOT_FOUND;
-    } else if (m->charge && !reserve(p, m)) {
+    } else if (m->charge && !mbox_reserve(&p->mbox, m, host_limit(p->host, mailbox_messages),
+                                          host_limit(p->host, mailbox_bytes))) {
         status = SEND_FULL;
-        if (p->host->limits.mailbox_kill)
+        if (host_limit(p->host, mailbox_kill))
             kill_full(t, p);
     } else {
         switch (mbox_push(&p->mbox, m)) {
@@ -111,10 +103,7 @@ enum send_status proc_kill(struct sched_thread *t, struct pid to, struct failure
         return SEND_FULL;
     }
     m->u.failure = f;
-    enum send_status s = proc_post(t, to, m);
-    if (s != SEND_OK)
-        msg_free(m);
-    return s;
+    return post_or_free(t, to, m);
 }
 
 enum send_status proc_cancel(struct sched_thread *t, struct pid to, struct pid from, const char *reason, size_t len) {
@@ -122,11 +111,9 @@ enum send_status proc_cancel(struct sched_thread *t, struct pid to, struct pid f
     if (!m)
         return SEND_FULL;
     m->from = from;
-    memcpy(msg_data(m), reason, len);
-    enum send_status s = proc_post(t, to, m);
-    if (s != SEND_OK)
-        msg_free(m);
-    return s;
+    if (len)
+        memcpy(msg_data(m), reason, len);
+    return post_or_free(t, to, m);
 }
 
 /* --- birth ------------------------------------------------------------------------------------------------- */
@@ -188,11 +175,18 @@ static void unrelate(struct proc *p, struct proc *parent) {
 static bool admit(struct host *h, uint32_t flags) {
     if (flags & PROC_SYSTEM)
         return true;
-    uint64_t old = atomic_fetch_add_explicit(&h->live, 1, memory_order_relaxed);
-    if (h->limits.max_processes && old >= h->limits.max_processes) {
-        atomic_fetch_sub_explicit(&h->live, 1, memory_order_relaxed);
-        return false;
+    uint64_t max = host_limit(h, max_processes);
+    if (!max) {
+        atomic_fetch_add_explicit(&h->live, 1, memory_order_relaxed);
+        return true;
     }
+    /* Not "add, look, take back": what is taken back would for a moment refuse others below the limit. */
+    uint64_t live = atomic_load_explicit(&h->live, memory_order_relaxed);
+    do {
+        if (live >= max)
+            return false;
+    } while (!atomic_compare_exchange_weak_explicit(&h->live, &live, live + 1, memory_order_relaxed,
+                                                    memory_order_relaxed));
     return true;
 }
 
@@ -225,6 +219,7 @@ struct proc *proc_new(struct sched_thread *t, const struct spawn *how, enum spaw
     atomic_init(&p->label, how->label);
     p->started_ns = clock_wall_ns();
     p->flags = how->flags;
+    p->system = how->flags & PROC_SYSTEM;
     if (how->parent) {
         p->parent = how->parent->pid;
         if (!relate(p, how)) {
@@ -251,7 +246,7 @@ void proc_start(struct sched_thread *t, struct proc *p) {
 void proc_account(struct proc *p, size_t bytes) {
     atomic_store_explicit(&p->memory, bytes, memory_order_relaxed);
     size_t diff = bytes > p->memory_counted ? bytes - p->memory_counted : p->memory_counted - bytes;
-    if (diff < PROC_MEMORY_STEP && bytes)
+    if (!diff || (diff < PROC_MEMORY_STEP && bytes))
         return;
     /* Wraps for a decrease, as it should. */
     atomic_fetch_add_explicit(&p->host->memory, bytes - p->memory_counted, memory_order_relaxed);
@@ -315,28 +310,17 @@ static void handle(struct proc *p, struct msg *m) {
     msg_free(m);
 }
 
-static void take_over(struct proc *p, struct msg *batch) {
-    if (!batch)
-        return;
-    if (p->in_first)
-        p->in_last->next = batch;
-    else
-        p->in_first = batch;
-    while (batch->next)
-        batch = batch->next;
-    p->in_last = batch;
-}
-
 bool proc_poll_slow(struct proc *p) {
-    take_over(p, mbox_take(&p->mbox));
+    if (p->kill)
+        return true;
+    struct msg *m = mbox_take(&p->mbox), *next;
     uint64_t n = 0;
-    while (p->in_first && !p->kill) {
-        struct msg *m = p->in_first;
-        p->in_first = m->next;
+    for (; m && !p->kill; m = next, n++) {
+        next = m->next;
         m->next = NULL;
-        n++;
         handle(p, m);
     }
+    p->in_first = m; /* something is left only when it has to end */
     if (n && sched_self->worker)
         stat_add(sched_self->worker->stats.messages, n);
     return p->kill != NULL;
@@ -356,12 +340,10 @@ static struct msg *exit_note(struct proc *p, enum msg_kind kind) {
     return m;
 }
 
-/* What came too late to be handled: relations still get their answer below, everything else is dropped. */
-static void drain_last(struct proc *p) {
-    take_over(p, mbox_close(&p->mbox));
-    while (p->in_first) {
-        struct msg *m = p->in_first;
-        p->in_first = m->next;
+/* What came too late to be handled: relations still get their answer from `finish`, everything else is dropped. */
+static void drop_late(struct proc *p, struct msg *m) {
+    for (struct msg *next; m; m = next) {
+        next = m->next;
         switch ((enum msg_kind)m->kind) {
         case SIG_MONITOR:
         case SIG_DEMONITOR:
@@ -373,7 +355,7 @@ static void drain_last(struct proc *p) {
             m->u.call(NULL, m);
             break;
         case MSG_LINK_DOWN:
-            pidset_remove(&p->links, m->from); /* both failed: nobody is left to be told */
+            pidset_remove(&p->links, m->from); /* both ended: nobody is left to be told */
             msg_free(m);
             break;
         default:
@@ -382,19 +364,8 @@ static void drain_last(struct proc *p) {
     }
 }
 
-static void finish(struct sched_thread *t, struct proc *p) {
-    struct node *n = t->node;
-    if (p->kill) {
-        failure_release(p->failure);
-        p->failure = p->kill;
-        p->kill = NULL;
-    }
-    pidtab_hide(&n->pids, p->pid);
-    names_release(t, p);
-    drain_last(p);
-    p->behaviour->close(p);
-    proc_account(p, 0);
-
+/* Everybody who has to know. What is done before they are told, they can rely on. */
+static void tell_all(struct sched_thread *t, struct proc *p) {
     uint32_t at = 0;
     for (struct pid q; pidset_next(&p->watchers, &at, &q);)
         post_or_free(t, q, exit_note(p, MSG_EXIT));
@@ -404,12 +375,32 @@ static void finish(struct sched_thread *t, struct proc *p) {
     at = 0;
     for (struct pid q; pidset_next(&p->monitors, &at, &q);)
         post_or_free(t, q, msg_signal(SIG_DEMONITOR, p->pid));
+}
 
-    if (n->hooks.ended && !(p->flags & PROC_SYSTEM))
-        n->hooks.ended(p);
+static void finish(struct sched_thread *t, struct proc *p) {
+    struct node *n = t->node;
+    if (p->kill) {
+        failure_release(p->failure);
+        p->failure = p->kill;
+        p->kill = NULL;
+    }
+    if (p->failure) {
+        mem_free(p->result);
+        p->result = NULL;
+        p->result_len = 0;
+    }
+    pidtab_hide(&n->pids, p->pid);
+    names_release(t, p);
+    drop_late(p, p->in_first);
+    drop_late(p, mbox_close(&p->mbox));
+    p->behaviour->close(p);
+    proc_account(p, 0);
+    leave(p->host, p->flags);
     if (t->worker)
         stat_add(t->worker->stats.exits[p->failure ? p->failure->how : EXIT_NORMAL], 1);
-    leave(p->host, p->flags);
+    tell_all(t, p);
+    if (n->hooks.ended && !(p->flags & PROC_SYSTEM))
+        n->hooks.ended(p);
     pidset_clear(&p->watchers);
     pidset_clear(&p->links);
     pidset_clear(&p->monitors);
@@ -433,7 +424,7 @@ void proc_discard(struct sched_thread *t, struct proc *p) {
 }
 
 static bool overran(struct proc *p, struct node *n) {
-    int64_t max = p->host->limits.max_run_ns;
+    int64_t max = host_limit(p->host, max_run_ns);
     if (!max)
         return false;
     int64_t ran = atomic_load_explicit(&n->tick_ns, memory_order_relaxed) - p->busy_since_ns;
@@ -463,7 +454,7 @@ void proc_run(struct sched_thread *t, struct proc *p) {
             finish(t, p);
             break;
         }
-        if (s == STEP_WAIT) {
+        if (s == STEP_WAIT && !p->kill) { /* a poll inside the step may have met the order to end */
             p->busy_since_ns = 0;
             if (mbox_idle(&p->mbox))
                 break;

@@ -71,34 +71,36 @@ enum proc_flag {
     PROC_SYSTEM = 4   /* not shown to users, not counted */
 };
 
+/* Two cache lines are all that a message touches: the first is shared with senders, the second is the worker's. */
 struct proc {
-    /* Written by senders; read-only after the spawn except for the mailbox. */
-    struct mbox mbox;
+    /* Written by senders and the worker; what is no atomic is constant after the spawn, or belongs to who queues it. */
+    _Alignas(64) struct mbox mbox;
     struct pid pid;
     struct host *host;
     const struct behaviour *behaviour;
     void *data;
-    _Atomic(const char *) label; /* relaxed; the entry's id, lives until `release` */
-    int64_t started_ns;          /* wall clock */
+    struct proc *run_next; /* while queued: the queue's */
 
-    /* Published figures: written by the worker that runs the process, relaxed, read by inspectors. */
+    /* Only inside the process, but for the atomics: figures published relaxed, for inspectors. */
     _Alignas(64) _Atomic uint64_t reductions;
     _Atomic size_t memory;
-    size_t memory_counted; /* what of it is in host.memory */
-    struct pid parent;
-
-    /* Only inside the process. */
-    struct proc *run_next; /* while queued: the queue's */
-    struct msg *in_first, *in_last; /* taken out of the mailbox, not handled yet */
+    size_t memory_counted;          /* what of it is in host.memory */
+    struct msg *in_first;           /* taken out of the mailbox when it had to end, not handled */
     struct failure *kill;           /* it must end with this */
-    struct failure *failure;        /* outcome; NULL and ended: normal */
-    char *result;                   /* outcome: encoded value, from mem_alloc; NULL = none */
+    int64_t busy_since_ns;          /* since when it has not waited; 0: it just began */
+    uint32_t flags;                 /* enum proc_flag */
+
     uint32_t result_len;
-    uint32_t flags; /* enum proc_flag */
+    char *result;            /* outcome: encoded value, from mem_alloc; NULL = none */
+    struct failure *failure; /* outcome; NULL and ended: normal */
     struct pidset links, monitors /* whom it watches */, watchers /* who watches it */;
     struct name_entry *names; /* guarded by the node's name lock */
     atomic_bool named;        /* seq_cst: has or had a name; with the pid's slot a Dekker pair, see names.c */
-    int64_t busy_since_ns;    /* since when it has not waited; 0: it just began */
+    atomic_bool condemned;    /* relaxed exchange: a sender found the mailbox full, its end is on the way */
+    bool system;              /* PROC_SYSTEM; constant after the spawn: for inspectors, as the next three */
+    struct pid parent;
+    int64_t started_ns;          /* wall clock */
+    _Atomic(const char *) label; /* relaxed; the entry's id, lives until `release` */
     struct epoch_item retire;
 };
 
@@ -151,7 +153,7 @@ bool proc_poll_slow(struct proc *p);
 /* A message left the mailbox for good (the behaviour consumed or dropped it): takes its weight off. Frees nothing. */
 static inline void proc_consumed(struct proc *p, const struct msg *m) {
     if (m->charge)
-        atomic_fetch_sub_explicit(&p->mbox.load, mbox_weight(m), memory_order_relaxed);
+        mbox_consumed(&p->mbox, m);
 }
 
 static inline void proc_reduce(struct proc *p, uint64_t n) {
@@ -163,15 +165,27 @@ static inline void proc_reduce(struct proc *p, uint64_t n) {
 #define PROC_MEMORY_STEP 4096
 void proc_account(struct proc *p, size_t bytes);
 
+/*
+ * Relations of `p`, inside it. REL_NOT_FOUND: `target` has ended; nothing has changed. A delivered EXIT ends its monitor,
+ * a LINK_DOWN its link.
+ */
 enum relation_status { REL_OK, REL_NOT_FOUND, REL_EXISTS, REL_NO_MEMORY };
+
+/* One EXIT of `target` will be delivered. REL_EXISTS: that was so before. */
 enum relation_status proc_monitor(struct proc *p, struct pid target);
-enum relation_status proc_unmonitor(struct proc *p, struct pid target); /* REL_OK also when there was none */
+
+/* No EXIT of `target` is delivered from now on, also none that has arrived but was not delivered. REL_OK also when there
+ * was no monitor of a living process. */
+enum relation_status proc_unmonitor(struct proc *p, struct pid target);
+
+/* Each fails when the other does. REL_OK also for a link that exists and for `p` itself (no effect). */
 enum relation_status proc_link(struct proc *p, struct pid target);
+
+/* As proc_unmonitor, for LINK_DOWN. */
 enum relation_status proc_unlink(struct proc *p, struct pid target);
 
-/* Whether an EXIT of `from` is still wanted; a delivered EXIT ends the monitor. For behaviours, in deliver. */
 static inline bool proc_poll(struct proc *p) {
-    if (mbox_pending(&p->mbox) || p->in_first)
+    if (mbox_pending(&p->mbox))
         return proc_poll_slow(p);
     return p->kill != NULL;
 }

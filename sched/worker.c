@@ -10,9 +10,8 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "sched/node.h"
+#include "sched/tune.h"
 
-#define COMMON_EVERY 64 /* dispatches after which the common queues come first */
-#define SPINS 40
 #define STACK_BYTES (512 * 1024)
 
 /* --- sleeping ------------------------------------------------------------------------------------------------- */
@@ -24,8 +23,8 @@ static void futex_wait_until(_Atomic uint32_t *word, int64_t until_ns) {
 }
 
 void worker_unpark(struct worker *w) {
-    /* release: partner is the acquire in park */
-    atomic_store_explicit(&w->token, 1, memory_order_release);
+    /* seq_cst: partner is park, which clears it before a seq_cst fence and then looks for the reason of this call */
+    atomic_store_explicit(&w->token, 1, memory_order_seq_cst);
     syscall(SYS_futex, &w->token, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
@@ -70,11 +69,11 @@ static void park(struct worker *w, int64_t *since) {
     struct host *h = w->host;
     uint64_t bit = UINT64_C(1) << w->index;
     epoch_collect(&w->thread.reader);
-    int64_t due = next_timer(w);
     atomic_store_explicit(&w->token, 0, memory_order_relaxed);
     /* seq_cst: partner is host_notify */
     atomic_fetch_or_explicit(&h->idle, bit, memory_order_seq_cst);
     atomic_thread_fence(memory_order_seq_cst);
+    int64_t due = next_timer(w); /* with the bit set: a worker that ends now leaves its timers to us and notifies */
     if (!work_visible(w)) {
         int64_t now = clock_mono_ns();
         stat_add(w->stats.busy_ns, (uint64_t)(now - *since));
@@ -150,8 +149,6 @@ static struct proc *steal(struct worker *w) {
         struct proc *p = v == w ? NULL : runq_steal(&v->runq, &w->runq);
         if (p) {
             stat_add(w->stats.steals, 1);
-            if (runq_len(&w->runq))
-                host_notify(w->host);
             return p;
         }
     }
@@ -177,6 +174,8 @@ static struct proc *look_around(struct worker *w) {
         for (int i = 0; !p && i < 16; i++)
             pause_cpu();
     }
+    if (p && runq_len(&w->runq))
+        host_notify(w->host); /* there is more than one can do: the next worker, who then does the same */
     return p;
 }
 
@@ -232,10 +231,9 @@ static void *worker_main(void *arg) {
     if (h->node->hooks.worker_started)
         h->node->hooks.worker_started(w);
     node_busy(h->node);
-    while (!atomic_load_explicit(&h->stop, memory_order_relaxed)) {
+    while (!atomic_load_explicit(&h->stop, memory_order_relaxed) &&
+           !atomic_load_explicit(&w->draining, memory_order_relaxed)) {
         struct proc *p = next_proc(w, &count);
-        if (!p && atomic_load_explicit(&w->draining, memory_order_relaxed))
-            break;
         if (!p && !(p = look_around(w))) {
             park(w, &since);
             continue;
@@ -260,6 +258,8 @@ static void *worker_main(void *arg) {
     /* release: partner is add_worker */
     atomic_store_explicit(&w->running_thread, false, memory_order_release);
     pthread_mutex_unlock(&w->id_lock);
+    /* Its timers, and a notification that it may have got in these last moments, are now somebody else's business. */
+    host_notify(h);
     return NULL;
 }
 
@@ -298,16 +298,17 @@ void worker_free(struct worker *w) {
 bool worker_launch(struct worker *w) {
     worker_join(w);
     atomic_store_explicit(&w->draining, false, memory_order_relaxed);
-    atomic_store_explicit(&w->running_thread, true, memory_order_relaxed);
     pthread_attr_t attr;
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, STACK_BYTES);
     pthread_mutex_lock(&w->id_lock);
+    /* Before the thread exists, which ends by clearing it; under the lock, since `id` belongs to it. */
+    atomic_store_explicit(&w->running_thread, true, memory_order_relaxed);
     w->joinable = pthread_create(&w->id, &attr, worker_main, w) == 0;
-    pthread_mutex_unlock(&w->id_lock);
-    pthread_attr_destroy(&attr);
     if (!w->joinable)
         atomic_store_explicit(&w->running_thread, false, memory_order_relaxed);
+    pthread_mutex_unlock(&w->id_lock);
+    pthread_attr_destroy(&attr);
     return w->joinable;
 }
 
