@@ -12,7 +12,8 @@ struct read load_reader(struct loader *ld, unsigned scope, const char *path, con
                          .scope = scope,
                          .path = path,
                          .ns = ns,
-                         .unread = ld->unread};
+                         .unread = ld->unread.v,
+                         .unread_n = ld->unread.n};
 }
 
 /* --- ids ---------------------------------------------------------------------------------------------------------- */
@@ -58,57 +59,78 @@ static enum cfg_kind find_kind(struct loader *ld, const struct ynode *node, cons
     return CFG_KIND_OTHER;
 }
 
-/* An entry with its id and kind, or nothing after a report. */
+/* The kind's word; NULL when there is none, which is reported. */
+static const char *kind_word(struct loader *ld, const struct ynode *entry, const char *path) {
+    const struct read rd = load_reader(ld, SCOPE_FILE, "", NULL);
+    const struct ynode *node = ynode_get(entry, "kind");
+    if (node != NULL && !ynode_is_null(node))
+        return read_string(&rd, node, path);
+    const char *known = cfg_kind_word(0);
+    for (unsigned k = 1; k < CFG_KIND_OTHER; k++)
+        known = arena_printf(&ld->scratch, "%s, %s", known, cfg_kind_word((enum cfg_kind)k));
+    if (!entry->partial)
+        report_error(ld->report, entry->pos, path, "missing: one of %s", known);
+    return NULL;
+}
+
+/* namespace:name, as far as both are there; else NULL, reported. */
+static char *entry_id(struct loader *ld, const struct load_file *f, const struct ynode *node,
+                      const char *place, struct cfg_entry *e) {
+    const struct ynode *given = ynode_get(node, "name");
+    e->name = name_field(ld, node, "name", place);
+    if ((given == NULL || ynode_is_null(given)) && !node->partial)
+        report_error(ld->report, node->pos, arena_printf(&ld->scratch, "%s.name", place), "missing");
+    e->ns = ynode_get(node, "namespace") != NULL ? name_field(ld, node, "namespace", place) : f->ns;
+    if (e->name == NULL ||
+        e->ns == NULL) /* a file without a namespace is reported once, not for each entry */
+        return NULL;
+    char *id = arena_printf(&ld->config->arena, "%s:%s", e->ns, e->name);
+    if (strlen(id) <= CFG_MAX_ID)
+        return id;
+    report_error(ld->report, node->pos, place, "the id %.40s... is longer than %d bytes", id, CFG_MAX_ID);
+    return NULL;
+}
+
+/* Makes the id known; false, reported, when another entry has it. */
+static bool claim_id(struct loader *ld, struct cfg_entry *e) {
+    void **slot = strmap_slot(&ld->config->arena, &ld->config->by_id, e->id, strlen(e->id));
+    const struct cfg_entry *first = *slot;
+    if (first == NULL) {
+        *slot = e;
+        return true;
+    }
+    if (first->pos.line > 0)
+        report_error(ld->report, e->pos, e->id, "defined twice; the first is at %s:%d:%d", first->pos.file,
+                     first->pos.line, first->pos.col);
+    else
+        report_error(ld->report, e->pos, e->id, "defined twice; the first is %s", first->pos.file);
+    return false;
+}
+
+/*
+ * An entry with its id and kind. One whose id is missing, wrong or taken is kept as well, for the sake of the mistakes
+ * in its fields: nothing can refer to it.
+ */
 static void register_entry(struct loader *ld, const struct load_file *f, const struct ynode *node, size_t i) {
     struct arena *keep = &ld->config->arena;
-    const char *place = arena_printf(&ld->scratch, "entries[%zu]", i);
+    const char *place = arena_printf(keep, "entries[%zu]", i);
     if (node->type != Y_MAP) {
         report_error(ld->report, node->pos, place, "expected a mapping with name, kind and more, found %s",
                      ynode_describe(&ld->scratch, node));
         return;
     }
-    const char *name = name_field(ld, node, "name", place);
-    const struct ynode *given = ynode_get(node, "name");
-    if ((given == NULL || ynode_is_null(given)) && !node->partial)
-        report_error(ld->report, node->pos, arena_printf(&ld->scratch, "%s.name", place), "missing");
-    const struct ynode *ns_node = ynode_get(node, "namespace");
-    const char *own_ns = name_field(ld, node, "namespace", place);
-    const char *ns = own_ns != NULL || ns_node != NULL ? own_ns : f->ns;
-    if (name == NULL || ns == NULL) /* a file without a namespace is reported once, not for each entry */
-        return;
-    char *id = arena_printf(keep, "%s:%s", ns, name);
-    if (strlen(id) > CFG_MAX_ID) {
-        report_error(ld->report, node->pos, place, "the id %.40s... is longer than %d bytes", id, CFG_MAX_ID);
-        return;
-    }
-    struct read rd = load_reader(ld, SCOPE_FILE, "", NULL);
-    const char *kind_path = arena_printf(&ld->scratch, "%s.kind", id);
-    const struct ynode *kind_node = ynode_get(node, "kind");
-    if ((kind_node == NULL || ynode_is_null(kind_node)) && !node->partial)
-        report_error(ld->report, node->pos, kind_path, "missing");
-    const char *word =
-        kind_node == NULL || ynode_is_null(kind_node) ? NULL : read_string(&rd, kind_node, kind_path);
-
-    const struct cfg_entry *first = cfg_find(ld->config, id);
-    if (first != NULL) {
-        report_error(ld->report, node->pos, id,
-                     first->pos.line > 0 ? "defined twice; the first is at %s:%d:%d"
-                                         : "defined twice; the first is %s",
-                     first->pos.file, first->pos.line, first->pos.col);
-        return;
-    }
     struct cfg_entry *e = arena_alloc(keep, sizeof *e);
-    e->id = id;
-    e->ns = ns;
-    e->name = name;
     e->pos = (struct cfg_pos){f->name, node->pos.line, node->pos.col};
+    e->id = entry_id(ld, f, node, place, e);
+    if (e->id == NULL || !claim_id(ld, e))
+        e->id = e->id == NULL ? place : arena_printf(keep, "%s (%s)", e->id, place);
+    const char *path = arena_printf(&ld->scratch, "%s.kind", e->id), *word = kind_word(ld, node, path);
     /* without a kind nothing more can be said about it, but others may refer to it */
-    e->kind = word != NULL ? find_kind(ld, kind_node, word, kind_path) : CFG_KIND_OTHER;
+    e->kind = word != NULL ? find_kind(ld, ynode_get(node, "kind"), word, path) : CFG_KIND_OTHER;
     e->kind_word = word != NULL ? word : "";
-    *strmap_slot(keep, &ld->config->by_id, id, strlen(id)) = e;
     *ARENA_PUSH(keep, &ld->config->entries) = e;
-    *ARENA_PUSH(&ld->scratch, &ld->entries) =
-        (struct load_entry){.e = e, .node = word != NULL ? node : NULL, .file = f, .path = id, .dir = f->dir};
+    *ARENA_PUSH(&ld->scratch, &ld->entries) = (struct load_entry){
+        .e = e, .node = word != NULL ? node : NULL, .file = f, .path = e->id, .dir = f->dir};
 }
 
 static void register_file(struct loader *ld, struct load_file *f) {

@@ -27,10 +27,15 @@ static void check_version(struct loader *ld, const struct load_file *f) {
                  ynode_describe(&ld->scratch, version));
 }
 
+static void add_unread(struct loader *ld, const char *name, const struct ynode *ns) {
+    *ARENA_PUSH(&ld->scratch, &ld->unread) = (struct read_unread){
+        arena_strdup(&ld->scratch, name), ns != NULL && ns->type == Y_SCALAR ? ns->text : NULL};
+}
+
 /* Takes a parsed file in. NULL when there is nothing in it to go on with. */
 static const struct load_file *add_file(struct loader *ld, struct load_file f, struct cfg_pos top) {
     if (f.broken)
-        ld->unread = f.name;
+        add_unread(ld, f.name, ynode_get(f.root, "namespace"));
     if (f.root != NULL && ynode_is_null(f.root))
         f.root = NULL;
     if (f.root == NULL && f.main && !f.broken)
@@ -135,7 +140,7 @@ static void read_file(struct loader *ld, const char *path, struct cfg_pos from, 
     const char *why = files_read(&ld->scratch, path, &text, &len, &st);
     if (why != NULL) {
         report_error(ld->report, from, from_path, "%s %s", path, why);
-        ld->unread = arena_strdup(&ld->scratch, path);
+        add_unread(ld, path, NULL);
     } else if (first_visit(ld, &st)) {
         ld->chain++;
         parse_file(ld, path, text, len, false);

@@ -58,7 +58,10 @@ struct loader {
     int chain;             /* files being read, each included by the one before */
     const char
         *root; /* the main file's folder without symbolic links, which no source may leave; NULL: none */
-    const char *unread; /* a file that could not be read in full, if any */
+    struct {
+        struct read_unread *v;
+        size_t n, cap;
+    } unread; /* files that could not be read in full */
 
     struct {
         struct load_entry *v;

@@ -31,7 +31,7 @@ static void wrong(const struct spot *at, const struct ynode *node, const char *b
     struct arena *a = at->rd->scratch;
     const struct field *f = at->field;
     const char *like = field_type_like(f->type);
-    if (f->type == FIELD_ENUM || f->type == FIELD_REF || f->type == FIELD_REFS || f->type == FIELD_IMPORTS)
+    if (f->type == FIELD_ENUM || f->type == FIELD_REF)
         like = field_allowed(f, allowed, sizeof allowed);
     report_error(at->rd->report, node->pos, at->path, "expected %s, found %s%s", like,
                  ynode_describe(a, node), read_hint(a, best));
@@ -166,13 +166,13 @@ static void read_mode(const struct spot *at, const struct ynode *node, int64_t *
 static const char *text_of(const struct spot *at, const struct ynode *node) {
     const struct field *f = at->field;
     struct arena *a = at->rd->scratch;
+    if (node->failed || node->partial)
+        return NULL;
     if (node->type != Y_SCALAR || ynode_is_null(node)) {
         report_error(at->rd->report, node->pos, at->path, "expected a string, found %s",
                      ynode_describe(a, node));
         return NULL;
     }
-    if (node->failed)
-        return NULL;
     if (memchr(node->text, '\0', node->n) != NULL) {
         report_error(at->rd->report, node->pos, at->path, "a NUL character is not allowed in it");
         return NULL;
@@ -211,28 +211,45 @@ static const char *closest_id(const struct read *rd, const char *id, unsigned ki
     return s.best;
 }
 
+/* The file in which an entry may well be, for all that could be read of it; NULL: none. */
+static const char *may_be_in(const struct read *rd, const char *id) {
+    size_t ns_n = strcspn(id, ":");
+    const char *any = NULL;
+    for (size_t i = 0; i < rd->unread_n; i++) {
+        const char *ns = rd->unread[i].ns;
+        if (ns == NULL)
+            any = rd->unread[i].name;
+        else if (strlen(ns) == ns_n && memcmp(ns, id, ns_n) == 0)
+            return rd->unread[i].name;
+    }
+    return any;
+}
+
 static const struct cfg_entry *lookup(const struct spot *at, const struct ynode *node, unsigned kinds) {
     const struct read *rd = at->rd;
     const char *text = read_string(rd, node, at->path);
-    if (text == NULL)
+    bool whole = text != NULL && strchr(text, ':') != NULL;
+    if (text == NULL || (!whole && rd->ns == NULL)) /* the missing namespace is reported where it should be */
         return NULL;
-    const char *id =
-        strchr(text, ':') != NULL || rd->ns == NULL ? text : arena_printf(rd->scratch, "%s:%s", rd->ns, text);
+    const char *id = whole ? text : arena_printf(rd->scratch, "%s:%s", rd->ns, text);
     const struct cfg_entry *e = cfg_find(rd->config, id);
     char allowed[256];
     if (e == NULL) {
+        const char *unread = may_be_in(rd, id);
         report_error(rd->report, node->pos, at->path, "there is no entry %s%s%s%s%s",
                      yaml_quote(rd->scratch, id, strlen(id)),
                      read_hint(rd->scratch, closest_id(rd, id, kinds)),
-                     rd->unread != NULL ? " (it may be in " : "", rd->unread != NULL ? rd->unread : "",
-                     rd->unread != NULL ? ", which could not be read in full)" : "");
+                     unread != NULL ? " (it may be in " : "", unread != NULL ? unread : "",
+                     unread != NULL ? ", which could not be read in full)" : "");
         return NULL;
     }
     if (kinds & SCOPE_BIT(e->kind))
         return e;
     struct field kinds_only = {.type = FIELD_REF, .kinds = kinds};
     field_allowed(&kinds_only, allowed, sizeof allowed);
-    if (e->kind == CFG_KIND_OTHER)
+    /* what a Wippy program waits for may be of a kind that is not known here; what it runs may not */
+    bool vital = at->field != NULL && at->field->type != FIELD_REFS;
+    if (e->kind == CFG_KIND_OTHER && !vital)
         report_warning(rd->report, node->pos, at->path,
                        "%s is of the unknown kind %s, which is only data; needed is the %s", e->id,
                        e->kind_word, allowed);
@@ -454,7 +471,9 @@ static void walk(const struct walk *w, const struct ynode *map, const char *pref
         /* paths join names by dots, so a name with a dot would reach into a group */
         bool plain = strchr(key->text, '.') == NULL;
         const struct field *f = plain ? field_find(rd->scope, inner) : NULL;
-        bool nothing = ynode_is_null(value) || (value->type == Y_SCALAR && value->failed);
+        bool group = plain && field_is_group(rd->scope, inner);
+        /* not given, or reported already as something that cannot be read */
+        bool nothing = ynode_is_null(value) || value->failed || (value->partial && !group);
         if (f != NULL) {
             if (nothing || f->type == FIELD_SPECIAL || !may_read(w, f, value, path))
                 continue;
@@ -462,10 +481,10 @@ static void walk(const struct walk *w, const struct ynode *map, const char *pref
                 report_warning(rd->report, key->pos, path, "has no effect: %s", f->help);
             struct spot at = {rd, f, path};
             read_field(&at, value);
-        } else if (plain && field_is_group(rd->scope, inner)) {
+        } else if (group) {
             if (value->type == Y_MAP)
                 walk(w, value, arena_printf(rd->scratch, "%s.", inner));
-            else if (!nothing)
+            else if (!nothing && !value->partial)
                 report_error(rd->report, value->pos, path, "expected a mapping, found %s",
                              ynode_describe(rd->scratch, value));
         } else if (!rd->data) {
@@ -485,7 +504,7 @@ void read_fields(const struct read *rd, const struct ynode *map, bool required) 
             w.seen[i].as != NULL)
             continue;
         const struct ynode *given = ynode_get(map, f->path); /* required fields stand at the top */
-        if (given == NULL || !(given->type == Y_SCALAR && given->failed))
+        if (given == NULL || !(given->failed || given->partial))
             report_error(rd->report, map->pos, join(rd, rd->path, f->path), "missing: %s", f->help);
     }
 }

@@ -7,6 +7,12 @@
 #include "config/model.h"
 #include "config/yaml.h"
 
+/* A file in which a missing entry may be. */
+struct read_unread {
+    const char *name;
+    const char *ns; /* its namespace; NULL: not known */
+};
+
 struct read {
     struct config *config; /* references are resolved in it, values kept in its arena */
     struct arena *scratch;
@@ -14,8 +20,10 @@ struct read {
     unsigned scope;          /* enum cfg_kind, or SCOPE_FILE */
     void *bases[BASE_COUNT]; /* the structs that are filled */
     const char *path;        /* of the mapping, for messages: an entry's id, or "" */
-    const char *ns;          /* that references without a namespace take */
-    const char *unread; /* a file that could not be read in full, in which a missing entry may be; or NULL */
+    const char
+        *ns; /* that references without a namespace take; NULL: not known, such references are let pass */
+    const struct read_unread *unread; /* files that could not be read in full */
+    size_t unread_n;
     bool main_file;
     bool data; /* unknown fields are data, not mistakes */
 };

@@ -223,6 +223,7 @@ static bool read_alias(struct reader *rd, struct fy_event *e) {
     const char *text;
     size_t n;
     struct cfg_pos pos = event_place(rd, e);
+    pos.col -= pos.col > 1; /* the place is the name's; people look for the star */
     if (!has_text(e->alias.anchor, &text, &n))
         text = "";
     const struct anchor *anchor = strmap_get(&rd->anchors, text, n);
