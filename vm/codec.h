@@ -8,7 +8,8 @@
  *
  * Encoding never runs user code (no metamethods) and never yields. The bytes are private to one daemon
  * process (native byte order, no versioning), but decoding checks every length and tag: it survives arbitrary bytes.
- * Both run on the worker of the state.
+ * Both run on the worker of the state. Format and measurements: vm/codec_fmt.h, vm/codec.md. A message that is one
+ * scalar has a shorter way: vm/codec_scalar.h.
  */
 #ifndef VM_CODEC_H
 #define VM_CODEC_H
@@ -37,7 +38,9 @@ enum codec_status {
 /*
  * Appends the value at `idx` to `b`. `root` is the word that begins a path in `why` ("payload", "argument 2", "result").
  * `limit`: the most bytes that may be appended, 0 = no limit. On failure b->len is as before and `why` (NUL-terminated,
- * cut at cap) explains. Uses a few stack slots per nesting level of the Lua stack (checked, never overflows the C stack).
+ * cut at cap) explains. Uses a few slots per nesting level of the Lua stack (checked) and a fixed amount of C stack.
+ *
+ * May raise while it makes the Lua stack larger (the state is out of memory): keep `b` where it is not lost then.
  */
 enum codec_status codec_encode(lua_State *L, int idx, const char *root, size_t limit, struct codec_buf *b, char *why,
                                size_t cap);
@@ -51,17 +54,22 @@ enum codec_status codec_encode_n(lua_State *L, int first, int n, const char *roo
 
 /*
  * Pushes the one value that the `len` bytes at `data` hold. false (and nothing pushed) when they are no valid encoding.
+ * Needs two free stack slots, makes room for more itself; L may be a coroutine that waits to be resumed.
  * Raises like any Lua allocation when the state is out of memory.
  */
 bool codec_decode(lua_State *L, const char *data, size_t len);
 
-/* The bytes used by the first value in data, 0 when invalid: several values may stand one after the other. */
+/*
+ * The same for the first of several values that stand one after the other: pushes it and returns the bytes it took, or
+ * returns 0 and pushes nothing.
+ */
 size_t codec_decode_next(lua_State *L, const char *data, size_t len);
 
 /*
  * How a userdata type crosses; one of these for each type listed, defined in the file that owns the type.
  * `put` appends the object at `idx` (any bytes; false: no memory); `get` pushes an object made from them, or
- * pushes nothing and returns false when they are no valid encoding. Neither may call user code.
+ * pushes nothing and returns false when they are no valid encoding. Neither may call user code, codec_encode or
+ * codec_decode: an object that holds a value keeps it encoded.
  */
 struct codec_ext {
     bool (*put)(lua_State *L, int idx, struct codec_buf *b);

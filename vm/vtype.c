@@ -1,0 +1,72 @@
+#include <string.h>
+
+#include "vm/state.h"
+
+static const struct {
+    const char *name;
+    const struct vtype_desc *desc;
+} types[VTYPE_COUNT] = {
+#define TYPE_ROW(id, text) [VTYPE_##id] = {text, &vtype_desc_##id},
+    VTYPE_MAP(TYPE_ROW)
+#undef TYPE_ROW
+};
+
+const char *vtype_name(enum vtype type) {
+    return (unsigned)type - 1 < VTYPE_COUNT - 1 ? types[type].name : "userdata";
+}
+
+const char *vtype_word(lua_State *L, int idx) {
+    if (lua_type(L, idx) != LUA_TUSERDATA)
+        return luaL_typename(L, idx);
+    const struct vhead *head = lua_touserdata(L, idx);
+    return vtype_name((enum vtype)head->type);
+}
+
+/* Adds functions to the table on top of the stack; raw, since the table is new and has no metatable. */
+static void add_functions(lua_State *L, const luaL_Reg *reg) {
+    for (; reg && reg->name; reg++) {
+        lua_pushcclosure(L, reg->func, 0);
+        lua_setfield(L, -2, reg->name);
+    }
+}
+
+/* Pushes a new metatable for `type` and keeps it in the type's registry slot. */
+static void make_meta(lua_State *L, enum vtype type) {
+    const struct vtype_desc *desc = types[type].desc;
+    lua_createtable(L, 0, 6);
+    lua_pushstring(L, types[type].name);
+    lua_setfield(L, -2, "__metatable");
+    if (desc->methods) {
+        lua_createtable(L, 0, 8);
+        add_functions(L, desc->methods);
+        lua_setfield(L, -2, "__index");
+    }
+    add_functions(L, desc->meta); /* after the method table: an __index of its own replaces it */
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, LUA_REGISTRYINDEX, (int)type);
+}
+
+void vtype_push_meta(lua_State *L, enum vtype type) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, (int)type);
+    if (lua_type(L, -1) == LUA_TTABLE)
+        return;
+    lua_settop(L, -2);
+    make_meta(L, type);
+}
+
+void *vtype_new(lua_State *L, enum vtype type, size_t size) {
+    struct vhead *head = lua_newuserdata(L, size);
+    memset(head, 0, size);
+    head->type = (uint32_t)type;
+    vtype_push_meta(L, type);
+    lua_setmetatable(L, -2);
+    return head;
+}
+
+void *vtype_check(lua_State *L, int idx, enum vtype type) {
+    void *block = vtype_test(L, idx, type);
+    if (block)
+        return block;
+    luaL_argerror(L, idx, lua_pushfstring(L, "%s expected, got %s", types[type].name, vtype_word(L, idx)));
+    return NULL; /* not reached: luaL_argerror raises */
+}
