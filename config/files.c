@@ -109,16 +109,30 @@ static bool is_yaml(const char *name) {
     return dot != NULL && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
 }
 
-static const char *find(struct arena *a, const char *dir, struct files_list *found, int depth) {
-    if (depth > MAX_DEPTH)
-        return arena_printf(a, "has more than %d folders inside each other (a symbolic link in a circle?)",
-                            MAX_DEPTH);
+/* A folder that is being searched, and the one it is in. */
+struct level {
+    const struct level *up;
+    dev_t dev;
+    ino_t ino;
+    int depth;
+};
+
+static const char *find(struct arena *a, const char *dir, struct files_list *found, const struct level *up) {
+    struct stat st;
+    if (stat(dir, &st) != 0)
+        return reason(a, "cannot be looked at", errno);
+    const struct level here = {up, st.st_dev, st.st_ino, up != NULL ? up->depth + 1 : 0};
+    for (const struct level *l = up; l != NULL; l = l->up)
+        if (l->dev == here.dev && l->ino == here.ino) /* a symbolic link to a folder that it is in */
+            return NULL;
+    if (here.depth > MAX_DEPTH)
+        return arena_printf(a, "has more than %d folders inside each other", MAX_DEPTH);
     struct files_list names = {0};
     const char *why = list_dir(a, dir, &names);
     for (size_t i = 0; why == NULL && i < names.n; i++) {
         const char *path = files_join(a, dir, names.v[i]);
         if (files_is_dir(path))
-            why = find(a, path, found, depth + 1);
+            why = find(a, path, found, &here);
         else if (is_yaml(path))
             *ARENA_PUSH(a, found) = path;
         if (found->n > CFG_MAX_FILES)
@@ -128,7 +142,7 @@ static const char *find(struct arena *a, const char *dir, struct files_list *fou
 }
 
 const char *files_find(struct arena *a, const char *dir, struct files_list *found) {
-    return find(a, dir, found, 0);
+    return find(a, dir, found, NULL);
 }
 
 const char *files_glob(struct arena *a, const char *pattern, struct files_list *found) {

@@ -74,7 +74,7 @@ static void include_one(struct loader *ld, const struct load_file *f, const stru
     else
         *ARENA_PUSH(&ld->scratch, &found) = name;
     if (why != NULL)
-        report_error(ld->report, item->pos, path, "%s %s", name, why);
+        report_error(ld->report, item->pos, path, "%s: %s", name, why);
     for (size_t k = 0; k < found.n; k++) {
         if (!files_is_dir(found.v[k])) {
             read_file(ld, found.v[k], item->pos, path);
@@ -83,7 +83,7 @@ static void include_one(struct loader *ld, const struct load_file *f, const stru
         struct files_list inner = {0};
         why = files_find(&ld->scratch, found.v[k], &inner);
         if (why != NULL)
-            report_error(ld->report, item->pos, path, "%s %s", found.v[k], why);
+            report_error(ld->report, item->pos, path, "%s: %s", found.v[k], why);
         for (size_t j = 0; j < inner.n; j++)
             read_file(ld, inner.v[j], item->pos, path);
     }
@@ -139,7 +139,7 @@ static void read_file(struct loader *ld, const char *path, struct cfg_pos from, 
     struct stat st;
     const char *why = files_read(&ld->scratch, path, &text, &len, &st);
     if (why != NULL) {
-        report_error(ld->report, from, from_path, "%s %s", path, why);
+        report_error(ld->report, from, from_path, "%s: %s", path, why);
         add_unread(ld, path, NULL);
     } else if (first_visit(ld, &st)) {
         ld->chain++;

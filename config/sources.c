@@ -24,6 +24,8 @@ struct source_text {
 static const char *unfit(const char *text, size_t len) {
     if (len > 0 && text[0] == '\x1b')
         return "is compiled Lua; only Lua text is accepted";
+    if (len == strlen(SCHEME) && memcmp(text, SCHEME, len) == 0)
+        return "names no file";
     return len == 0 ? "is empty" : NULL;
 }
 
@@ -127,7 +129,7 @@ static void load_source(struct loader *ld, const struct load_entry *le) {
         return;
     const struct ynode *node = ynode_get(le->node, "source");
     const char *given = code->source.given;
-    bool file = strncmp(given, SCHEME, strlen(SCHEME)) == 0;
+    bool file = strncmp(given, SCHEME, strlen(SCHEME)) == 0 && given[strlen(SCHEME)] != '\0';
     const char *path = NULL;
     struct source_text *t;
     if (file) {

@@ -304,7 +304,7 @@ Test(mistakes, of_all_files_in_one_run) {
                   "process: a:q, host: a:y}\n");
     put("c.yaml", "\xff");
     MISTAKES("version: \"1.0\"\ninclude: [a.yaml, b.yaml, c.yaml, gone.yaml]\nlog: {level: loud}\n",
-             "troupe.yaml:2:35: error: include[3]: gone.yaml cannot be opened: No such file or directory",
+             "troupe.yaml:2:35: error: include[3]: gone.yaml: cannot be opened: No such file or directory",
              "troupe.yaml:3:14: error: log.level: expected debug, info, warn or error, found \"loud\"",
              "a.yaml:5:13: error: a:x.source: nowhere.lua: No such file or directory",
              "a.yaml:8:21: error: a:y.host.workers: expected an integer, found \"x\"",
