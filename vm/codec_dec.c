@@ -33,10 +33,15 @@ static __attribute__((noinline)) void push_nan(lua_State *L, double nan) {
         return;
     lua_settop(L, -2);
     lua_State *co = lua_newthread(L);
-    if (luaL_loadstring(co, "local n = ... return -n") != 0)
-        lua_error(co);
-    lua_pushnumber(co, nan);
-    lua_call(co, 1, 1);
+    int failed = luaL_loadstring(co, "local n = ... return -n");
+    if (!failed) {
+        lua_pushnumber(co, nan);
+        failed = lua_pcall(co, 1, 1, 0);
+    }
+    if (failed) {
+        lua_xmove(co, L, 1);
+        lua_error(L);
+    }
     lua_pushlightuserdata(L, (void *)&positive_key);
     lua_xmove(co, L, 1);
     lua_pushvalue(L, -1);
@@ -119,8 +124,8 @@ static const char *get_table(struct dec *d, unsigned tag, const char *p) {
     struct codec_scratch *s = codec_scratch();
     if (!s)
         luaL_error(L, "not enough memory");
-    struct codec_frame *f = s->frames - 1;
-    const struct codec_frame *const last = s->frames + CODEC_DEPTH;
+    struct codec_frame *f = s->frames;
+    const struct codec_frame *const last = s->frames + CODEC_DEPTH + 1;
     uint32_t values, read, pairs;
     uint32_t phase;
 
@@ -134,7 +139,7 @@ enter:
     if ((uint64_t)values + 2 * (uint64_t)pairs > (size_t)(d->end - p))
         return NULL;
     f++;
-    if (__builtin_expect((f - s->frames) % TABLES_PER_CHECK == TABLES_PER_CHECK - 1, 0) &&
+    if (__builtin_expect((f - s->frames) % TABLES_PER_CHECK == 0, 0) &&
         !lua_checkstack(L, TABLES_PER_CHECK * SLOTS_PER_TABLE + SLOTS_SPARE))
         return NULL;
     lua_createtable(L, (int)values, (int)pairs);
@@ -194,9 +199,8 @@ pairs:
     }
 
     /* The table on top of the stack is done. */
-    if (f == s->frames)
+    if (--f == s->frames)
         return p;
-    f--;
     values = f->head;
     read = f->values;
     pairs = f->pairs;

@@ -182,7 +182,7 @@ static bool more_stack(struct enc *e) {
 static char *put_table(struct enc *e, char *w) {
     lua_State *const L = e->L;
     struct codec_scratch *const s = e->s;
-    struct codec_frame *f = s->frames - 1;
+    struct codec_frame *f = s->frames;
     uint32_t values, pairs;
 
 enter:;
@@ -280,9 +280,9 @@ value:
     lua_settop(L, -2);
     goto next;
 
-leave
-    : /* the table on top of the stack is done: it was a value of the frame's, or a key, or the first of all */
-    if (f < s->frames)
+leave:
+    /* The table on top of the stack is done: it was a value of the frame's, or a key, or the first of all. */
+    if (f == s->frames)
         return w;
     values = f->values;
     pairs = f->pairs;
@@ -296,7 +296,7 @@ leave
 
 /* --- the two entrances ------------------------------------------------------------------------------------------- */
 
-static void begin(struct enc *e, lua_State *L, size_t limit, struct codec_buf *b) {
+static bool begin(struct enc *e, lua_State *L, size_t limit, struct codec_buf *b) {
     if (limit == 0 || limit > UINT32_MAX) /* offsets have 32 bits */
         limit = UINT32_MAX;
     e->L = L;
@@ -304,10 +304,13 @@ static void begin(struct enc *e, lua_State *L, size_t limit, struct codec_buf *b
     e->s = NULL;
     e->start = b->len;
     e->limit = limit > SIZE_MAX - b->len ? SIZE_MAX : b->len + limit;
-    e->end = b->data + (b->cap < e->limit ? b->cap : e->limit);
     e->depth = 0;
     e->status = CODEC_OK;
     e->fault = FAULT_VALUE;
+    if (!b->data)
+        return grow(e, 0, 1);
+    e->end = b->data + (b->cap < e->limit ? b->cap : e->limit);
+    return true;
 }
 
 /* What only values with tables in them need. */
@@ -337,7 +340,7 @@ static char *put_any(struct enc *e, char *w) {
 /* Explains, and undoes what was done to stack and buffer. */
 static enum codec_status give_up(struct enc *e, const char *root, int nth, int top, char *why, size_t cap) {
     if (e->status == CODEC_BAD_VALUE)
-        codec_explain(e->L, root, nth, top + 1, e->s ? e->s->frames : NULL, e->depth, e->fault, why, cap);
+        codec_explain(e->L, root, nth, top + 1, e->s ? e->s->frames + 1 : NULL, e->depth, e->fault, why, cap);
     else
         codec_explain_size(root, e->status, e->limit - e->start, why, cap);
     lua_settop(e->L, top);
@@ -348,7 +351,8 @@ static enum codec_status give_up(struct enc *e, const char *root, int nth, int t
 enum codec_status codec_encode(lua_State *L, int idx, const char *root, size_t limit, struct codec_buf *b,
                                char *why, size_t cap) {
     struct enc e;
-    begin(&e, L, limit, b);
+    if (!begin(&e, L, limit, b))
+        return give_up(&e, root, 0, lua_gettop(L), why, cap);
     char *w = b->data + b->len;
     int type = lua_type(L, idx);
     if (type == LUA_TSTRING || type == LUA_TNUMBER || type == LUA_TBOOLEAN || type == LUA_TNIL) {
@@ -372,7 +376,8 @@ enum codec_status codec_encode_n(lua_State *L, int first, int n, const char *roo
     int top = lua_gettop(L);
     if (n == 1)
         return codec_encode(L, first, root, limit, b, why, cap);
-    begin(&e, L, limit, b);
+    if (!begin(&e, L, limit, b))
+        return give_up(&e, root, 0, top, why, cap);
     if (n == 0) {
         char *w = need(&e, b->data + b->len, 1);
         if (!w)

@@ -68,7 +68,11 @@ struct codec_scratch {
     struct codec_seen *seen; /* open addressing, `mask` + 1 slots, never more than half of them used */
     uint32_t mask, used, generation;
     struct codec_seen first[SEEN_FIRST];
-    struct codec_frame frames[CODEC_DEPTH + 1]; /* one more for the array of codec_encode_n */
+    /*
+     * frames[0] stands for what is around the first table, frames[1] is its own. One more than CODEC_DEPTH tables:
+     * codec_encode_n puts an array around its values.
+     */
+    struct codec_frame frames[CODEC_DEPTH + 2];
 };
 
 /* This thread's, freed when the thread ends; NULL without memory. */

@@ -26,7 +26,8 @@ enum {
     VLIB_ALWAYS = 2, /* may be required even when the entry's `modules:` does not list it */
     VLIB_SUB = 4,    /* a member of another module ("a.b"), not a module of its own */
     VLIB_WIPPY = 8,  /* global only in the wippy dialect */
-    VLIB_HIDDEN = 16 /* for the prelude only */
+    VLIB_HIDDEN = 16,  /* for the prelude only */
+    VLIB_STANDARD = 32 /* one of LuaJIT's own, opened by vm/env.c; `open` takes away what is not allowed */
 };
 
 /* The list of all modules, NULL-terminated (vm/libs.c). */

@@ -24,18 +24,14 @@ struct vstate;
     X(ERROR, "error")                                                                                 \
     X(CHANNEL, "channel")                                                                             \
     X(CASE, "case")                                                                                   \
+    X(TIMER_CHANNEL, "channel") /* only a metatable: such a channel says CHANNEL in its header */ \
     X(MESSAGE, "message")                                                                             \
     X(FIELD, "message field")                                                                         \
     X(TIMER, "timer")                                                                                 \
     X(TIME, "time")                                                                                   \
     X(DURATION, "duration")                                                                           \
     X(LOCATION, "location")                                                                           \
-    X(PAYLOAD, "payload")                                                                             \
-    X(FUTURE, "future")                                                                               \
-    X(SUBSCRIPTION, "subscription")                                                                   \
-    X(SPAWNER, "spawner")                                                                             \
-    X(EXECUTOR, "executor")                                                                           \
-    X(LOGGER, "logger")
+    X(PAYLOAD, "payload")
 
 enum vtype {
     VTYPE_NONE,

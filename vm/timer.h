@@ -1,15 +1,38 @@
 /*
  * timer: the functions of the module `time` that wait. vm/mod_time.c lists them; each is called by Lua on the worker of
  * the calling process.
+ *
+ * A vtimer is C memory, since the scheduler's wheel and a signal on its way may refer to it after Lua has dropped the
+ * object: it is freed when its process has given it up *and* its signal is not under way.
  */
 #ifndef VM_TIMER_H
 #define VM_TIMER_H
 
 #include <lua.h>
 
+struct chan;
+struct msg;
+struct task;
+struct vstate;
+
 int vtimer_sleep(lua_State *L);
 int vtimer_after(lua_State *L);
 int vtimer_timer(lua_State *L);
 int vtimer_ticker(lua_State *L);
+
+/* A timer's signal has arrived. Touches no Lua; takes `m` over. */
+void vtimer_fired(struct vstate *vs, struct msg *m);
+
+/* Pushes the Time of an element of a timer's channel; takes `m` over. */
+void vtimer_push_element(lua_State *L, struct chan *ch, struct msg *m);
+
+/* A sleeping task is not to be woken by its timer. */
+void vtimer_cancel_sleep(struct task *t);
+
+/* Gives up the timer that a task keeps for its sleeps. */
+void vtimer_free_sleep(struct task *t);
+
+/* Stops and gives up all timers of an ended process. */
+void vtimer_drop_all(struct vstate *vs);
 
 #endif

@@ -1,0 +1,245 @@
+#include "vm/base.h"
+
+#include <lualib.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "vm/env.h"
+#include "vm/prelude.h"
+#include "vm/task.h"
+#include "vm/vm_impl.h"
+
+/* --- functions that differ from LuaJIT's -------------------------------------------------------------------------- */
+
+void base_push_text(lua_State *L, int idx) {
+    if (luaL_callmeta(L, idx, "__tostring")) {
+        if (lua_type(L, -1) != LUA_TSTRING)
+            luaL_error(L, "'tostring' must return a string to 'print'");
+        return;
+    }
+    switch (lua_type(L, idx)) {
+    case LUA_TNUMBER:
+    case LUA_TSTRING:
+        lua_pushvalue(L, idx);
+        lua_tolstring(L, -1, NULL);
+        break;
+    case LUA_TBOOLEAN:
+        lua_pushstring(L, lua_toboolean(L, idx) ? "true" : "false");
+        break;
+    case LUA_TNIL:
+        lua_pushliteral(L, "nil");
+        break;
+    default:
+        lua_pushfstring(L, "%s: %p", luaL_typename(L, idx), lua_topointer(L, idx));
+    }
+}
+
+static int base_print(lua_State *L) {
+    struct vstate *vs = vstate_of(L);
+    int n = lua_gettop(L);
+    luaL_Buffer b;
+    luaL_buffinit(L, &b);
+    for (int i = 1; i <= n; i++) {
+        if (i > 1)
+            luaL_addchar(&b, '\t');
+        base_push_text(L, i);
+        luaL_addvalue(&b);
+    }
+    luaL_addchar(&b, '\n');
+    luaL_pushresult(&b);
+    size_t len;
+    const char *line = lua_tolstring(L, -1, &len);
+    if (vs->vm->hooks.print)
+        vs->vm->hooks.print(vs->proc, line, len);
+    return 0;
+}
+
+/* Only what cannot outlive the process; the collector's settings would, so such a state is not used again. */
+static int base_collectgarbage(lua_State *L) {
+    static const char *const names[] = {"collect", "count", "step", "stop", "restart", "setpause", "setstepmul", NULL};
+    static const int ops[] = {LUA_GCCOLLECT, LUA_GCCOUNT, LUA_GCSTEP,      LUA_GCSTOP,
+                              LUA_GCRESTART, LUA_GCSETPAUSE, LUA_GCSETSTEPMUL};
+    int op = ops[luaL_checkoption(L, 1, "collect", names)];
+    int arg = (int)luaL_optinteger(L, 2, 0);
+    if (op == LUA_GCCOUNT) {
+        lua_pushnumber(L, (lua_Number)lua_gc(L, LUA_GCCOUNT, 0) + (lua_Number)lua_gc(L, LUA_GCCOUNTB, 0) / 1024);
+        return 1;
+    }
+    if (op != LUA_GCCOLLECT && op != LUA_GCSTEP)
+        vstate_of(L)->dirty = true;
+    int r = lua_gc(L, op, arg);
+    if (op == LUA_GCSTEP)
+        lua_pushboolean(L, r);
+    else
+        lua_pushinteger(L, r);
+    return 1;
+}
+
+static int os_getenv(lua_State *L) {
+    const char *name = luaL_checkstring(L, 1);
+    struct vstate *vs = vstate_of(L);
+    const char *v = vs->vm->hooks.env_allowed && vs->vm->hooks.env_allowed(name) ? getenv(name) : NULL;
+    if (v)
+        lua_pushstring(L, v);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
+/* --- the base library ----------------------------------------------------------------------------------------------- */
+
+static const char *const safe[] = {"assert",   "error",  "getmetatable", "ipairs", "next",     "pairs",
+                                   "pcall",    "rawequal", "rawget",     "rawset", "select",   "setmetatable",
+                                   "tonumber", "tostring", "type",       "unpack", "xpcall",   "_VERSION",
+                                   "gcinfo",   "rawlen"};
+
+static const luaL_Reg own[] = {
+    {"print", base_print}, {"collectgarbage", base_collectgarbage}, {"require", env_require}};
+
+static void open_base(lua_State *L, struct vstate *vs) {
+    if (vs->base_open)
+        return;
+    lua_pushcfunction(L, luaopen_base);
+    lua_pushliteral(L, "");
+    lua_call(L, 1, 0);
+    vs->base_open = true;
+}
+
+bool base_push(lua_State *L, struct vstate *vs, const char *key) {
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        if (strcmp(own[i].name, key) == 0) {
+            lua_pushcclosure(L, own[i].func, 0);
+            return true;
+        }
+    for (size_t i = 0; i < sizeof safe / sizeof safe[0]; i++)
+        if (strcmp(safe[i], key) == 0) {
+            open_base(L, vs);
+            lua_getfield(L, LUA_GLOBALSINDEX, key);
+            if (lua_type(L, -1) != LUA_TNIL)
+                return true;
+            lua_settop(L, -2);
+            return false;
+        }
+    return false;
+}
+
+/* --- standard libraries: each gets its real table on top of the stack ---------------------------------------------- */
+
+static void drop(lua_State *L, const char *name) {
+    lua_pushnil(L);
+    lua_setfield(L, -2, name);
+}
+
+static void trim_string(lua_State *L) {
+    drop(L, "dump");
+    /* luaopen_string has given all strings its own metatable: nobody may read or change it. */
+    lua_pushliteral(L, "");
+    if (lua_getmetatable(L, -1)) {
+        lua_pushliteral(L, "string");
+        lua_setfield(L, -2, "__metatable");
+        lua_settop(L, -2);
+    }
+    lua_settop(L, -2);
+}
+
+/* table.new and table.clear wait in package.preload, where the table library has put them. */
+static void extend_table(lua_State *L) {
+    static const char *const extra[] = {"new", "clear"};
+    lua_getfield(L, LUA_REGISTRYINDEX, "_PRELOAD");
+    for (int i = 0; i < 2 && lua_type(L, -1) == LUA_TTABLE; i++) {
+        lua_pushfstring(L, "table.%s", extra[i]);
+        lua_rawget(L, -2);
+        if (lua_type(L, -1) == LUA_TFUNCTION) {
+            lua_call(L, 0, 1);
+            lua_setfield(L, -3, extra[i]);
+        } else {
+            lua_settop(L, -2);
+        }
+    }
+    lua_settop(L, -2);
+}
+
+/* Ten thousand processes that draw the same numbers would be of no use. */
+void base_seed_random(lua_State *L) {
+    double seed = 0;
+    uint64_t bits;
+    if (getrandom(&bits, sizeof bits, GRND_NONBLOCK) == (ssize_t)sizeof bits)
+        seed = (double)(bits >> 11);
+    lua_getfield(L, -1, "randomseed");
+    lua_pushnumber(L, seed);
+    lua_call(L, 1, 0);
+}
+
+static void trim_os(lua_State *L) {
+    static const char *const kept[] = {"time", "date", "clock", "difftime"};
+    lua_createtable(L, 0, 5);
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
+        lua_getfield(L, -2, kept[i]);
+        lua_setfield(L, -2, kept[i]);
+    }
+    lua_pushcclosure(L, os_getenv, 0);
+    lua_setfield(L, -2, "getenv");
+    lua_replace(L, -2);
+}
+
+const struct vlib vlib_string = {"string", NULL, trim_string, VLIB_GLOBAL | VLIB_ALWAYS | VLIB_STANDARD};
+const struct vlib vlib_table = {"table", NULL, extend_table, VLIB_GLOBAL | VLIB_ALWAYS | VLIB_STANDARD};
+const struct vlib vlib_math = {"math", NULL, NULL, VLIB_GLOBAL | VLIB_ALWAYS | VLIB_STANDARD};
+const struct vlib vlib_bit = {"bit", NULL, NULL, VLIB_GLOBAL | VLIB_ALWAYS | VLIB_STANDARD};
+const struct vlib vlib_os = {"os", NULL, trim_os, VLIB_GLOBAL | VLIB_ALWAYS | VLIB_STANDARD};
+
+/* --- coroutine ------------------------------------------------------------------------------------------------------- */
+
+/* Whether the coroutine that just yielded was interrupted by the end of its time slice. */
+static int coro_preempted(lua_State *L) {
+    lua_pushboolean(L, vstate_of(L)->preempted);
+    return 1;
+}
+
+/* Such an interruption cannot be passed on: the process goes on a little. */
+static int coro_put_off(lua_State *L) {
+    vstate_of(L)->preempted = false;
+    task_rearm(L);
+    return 0;
+}
+
+/* A blocking call cannot be passed on: it raises where it was made, at the next resume. */
+static int coro_refuse(lua_State *L) {
+    task_refuse(L, vstate_of(L));
+    return 0;
+}
+
+/* "main" or "task" when the running coroutine is one of the scheduler's, false in those made by create and wrap. */
+static int coro_place(lua_State *L) {
+    struct vstate *vs = vstate_of(L);
+    if (!vs->current || vs->current->co != L)
+        lua_pushboolean(L, 0);
+    else
+        lua_pushstring(L, vs->current == &vs->main ? "main" : "task");
+    return 1;
+}
+
+static void open_coroutine(lua_State *L) {
+    struct vstate *vs = vstate_of(L);
+    open_base(L, vs);
+    const struct prelude_chunk *c = prelude_chunks;
+    while (c->name && strcmp(c->name, "coroutine") != 0)
+        c++;
+    if (!c->name || luaL_loadbuffer(L, (const char *)c->bytes, c->len, "=coroutine") != 0)
+        luaL_error(L, "the prelude's part 'coroutine' cannot be loaded");
+    lua_getfield(L, LUA_GLOBALSINDEX, "coroutine");
+    lua_pushlightuserdata(L, TASK_MARK);
+    lua_pushcclosure(L, coro_preempted, 0);
+    lua_pushcclosure(L, coro_put_off, 0);
+    lua_pushcclosure(L, coro_refuse, 0);
+    lua_pushcclosure(L, coro_place, 0);
+    lua_pushcclosure(L, task_spawn, 0);
+    lua_getfield(L, LUA_GLOBALSINDEX, "error");
+    lua_getfield(L, LUA_GLOBALSINDEX, "select");
+    lua_getfield(L, LUA_GLOBALSINDEX, "setmetatable");
+    lua_pushvalue(L, -12); /* the real table, to be filled */
+    lua_call(L, 11, 0);
+}
+
+const struct vlib vlib_coroutine = {"coroutine", NULL, open_coroutine, VLIB_GLOBAL | VLIB_ALWAYS};

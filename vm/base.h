@@ -1,0 +1,24 @@
+/*
+ * base: the base library as processes see it, and the standard libraries' safe parts. Internal to vm.
+ */
+#ifndef VM_BASE_H
+#define VM_BASE_H
+
+#include "vm/lib.h"
+#include "vm/vstate.h"
+
+/* Pushes the global function or constant `key`; false and nothing when there is none. */
+bool base_push(lua_State *L, struct vstate *vs, const char *key);
+
+/* Runs LuaJIT's luaopen_* for a standard library and pushes its table. */
+void base_open_standard(lua_State *L, const char *name);
+
+/* Pushes the text that print shows for the value at idx (calls __tostring). */
+void base_push_text(lua_State *L, int idx);
+
+/* Gives math.random of this process a seed of its own; the module is on top of the stack. */
+void base_seed_random(lua_State *L);
+
+extern const struct vlib vlib_string, vlib_table, vlib_math, vlib_bit, vlib_os, vlib_coroutine;
+
+#endif

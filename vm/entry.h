@@ -1,0 +1,57 @@
+/*
+ * entry: code compiled once, and the pool of states that have run it. Internal to vm.
+ *
+ * Entries are reference-counted: a set of code holds one reference, every state that has the entry's chunk another.
+ * The fields are constant after vm_code_add; the pool has its own lock, taken once per half magazine
+ * of states (vm/pool.h).
+ */
+#ifndef VM_ENTRY_H
+#define VM_ENTRY_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <uthash.h>
+
+#include "vm/vm.h"
+
+struct ventry {
+    UT_hash_handle hh; /* in its set, by id */
+    atomic_uint refs;
+    uint32_t serial; /* unique per compiled entry in the life of the vm */
+    char *id;
+    size_t id_len;
+    enum vm_entry_kind kind;
+    char *method;
+    char *chunk_name;
+    char *bytecode;
+    size_t bytecode_len;
+    enum vm_compat compat;
+    bool limited;
+    char **modules;
+    size_t module_count;
+    struct vimport {
+        char *alias, *id;
+    } *imports;
+    size_t import_count;
+    char *default_host;
+    pthread_mutex_t pool_lock; /* guards the next two */
+    struct vstate *pool;
+    unsigned pool_count;
+    atomic_bool pool_hint; /* relaxed: the shared list may hold something */
+    atomic_bool retired;   /* relaxed: replaced or removed, its states are not kept */
+};
+
+struct vm_code {
+    struct ventry *entries; /* uthash */
+    struct vm_code *older;  /* kept until vm_destroy: readers take no lock */
+};
+
+struct ventry *ventry_hold(struct ventry *e);
+void ventry_release(struct ventry *e);
+
+/* In the installed set; NULL when unknown. Any thread; the result is valid as long as the vm. */
+struct ventry *ventry_find(struct vm *vm, const char *id, size_t len);
+
+#endif

@@ -1,0 +1,359 @@
+#include "vm/env.h"
+
+#include <luajit.h>
+#include <lualib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "vm/base.h"
+#include "vm/entry.h"
+#include "vm/errobj.h"
+#include "vm/prelude.h"
+#include "vm/vm_impl.h"
+
+/* --- modules ------------------------------------------------------------------------------------------------------ */
+
+static int lib_index(const char *name) {
+    for (int i = 0; vlib_all[i]; i++)
+        if (strcmp(vlib_all[i]->name, name) == 0)
+            return i;
+    return -1;
+}
+
+static void push_proxy(lua_State *L, int index);
+
+/* The module's function or member `key` at its first use: __index of the real table. Upvalue: the module's index. */
+static int lib_member(lua_State *L) {
+    int index = (int)lua_tointeger(L, lua_upvalueindex(1));
+    const struct vlib *lib = vlib_all[index];
+    if (lua_type(L, 2) != LUA_TSTRING)
+        return 0;
+    const char *key = lua_tostring(L, 2);
+    for (const luaL_Reg *f = lib->funcs; f && f->name; f++)
+        if (strcmp(f->name, key) == 0) {
+            lua_pushcclosure(L, f->func, 0);
+            lua_pushvalue(L, 2);
+            lua_pushvalue(L, -2);
+            lua_rawset(L, 1);
+            return 1;
+        }
+    /* A member table is a proxy of its own, kept in the proxy of its parent. */
+    char full[64];
+    snprintf(full, sizeof full, "%s.%s", lib->name, key);
+    int sub = lib_index(full);
+    if (sub < 0 || !(vlib_all[sub]->flags & VLIB_SUB))
+        return 0;
+    push_proxy(L, sub);
+    env_push_module(L, lib->name);
+    lua_pushvalue(L, 2);
+    lua_pushvalue(L, -3);
+    lua_rawset(L, -3);
+    lua_settop(L, -2);
+    return 1;
+}
+
+/* Standard libraries are opened by LuaJIT into the state's hidden globals and taken out of there. */
+static const struct {
+    const char *name;
+    lua_CFunction open;
+} standard[] = {
+    {LUA_STRLIBNAME, luaopen_string}, {LUA_TABLIBNAME, luaopen_table}, {LUA_MATHLIBNAME, luaopen_math},
+    {LUA_OSLIBNAME, luaopen_os},      {LUA_BITLIBNAME, luaopen_bit},
+};
+
+void base_open_standard(lua_State *L, const char *name) {
+    for (size_t i = 0; i < sizeof standard / sizeof standard[0]; i++)
+        if (strcmp(standard[i].name, name) == 0) {
+            lua_pushcfunction(L, standard[i].open);
+            lua_pushstring(L, name);
+            lua_call(L, 1, 0);
+            lua_getfield(L, LUA_GLOBALSINDEX, name);
+            lua_pushnil(L);
+            lua_setfield(L, LUA_GLOBALSINDEX, name);
+        }
+}
+
+/* Pushes the real table of a module, made at the first use. */
+static void push_real(lua_State *L, int index) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, REG_LIBS);
+    lua_rawgeti(L, -1, index + 1);
+    if (lua_type(L, -1) != LUA_TTABLE) {
+        const struct vlib *lib = vlib_all[index];
+        lua_settop(L, -2);
+        if (lib->flags & VLIB_STANDARD)
+            base_open_standard(L, lib->name);
+        else
+            lua_createtable(L, 0, 4);
+        if (lib->open)
+            lib->open(L);
+        lua_createtable(L, 0, 1);
+        lua_pushinteger(L, index);
+        lua_pushcclosure(L, lib_member, 1);
+        lua_setfield(L, -2, "__index");
+        lua_setmetatable(L, -2);
+        lua_pushvalue(L, -1);
+        lua_rawseti(L, -3, index + 1);
+    }
+    lua_replace(L, -2);
+}
+
+static void push_proxy_meta(lua_State *L, int index) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, REG_LIB_METAS);
+    lua_rawgeti(L, -1, index + 1);
+    if (lua_type(L, -1) != LUA_TTABLE) {
+        lua_settop(L, -2);
+        lua_createtable(L, 0, 2);
+        push_real(L, index);
+        lua_setfield(L, -2, "__index");
+        lua_pushstring(L, vlib_all[index]->name);
+        lua_setfield(L, -2, "__metatable");
+        lua_pushvalue(L, -1);
+        lua_rawseti(L, -3, index + 1);
+    }
+    lua_replace(L, -2);
+}
+
+static void push_proxy(lua_State *L, int index) {
+    lua_createtable(L, 0, 0);
+    push_proxy_meta(L, index);
+    lua_setmetatable(L, -2);
+}
+
+/* Pushes the table of loaded modules of this process. */
+static void push_loaded(lua_State *L) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, REG_LOADED);
+    if (lua_type(L, -1) == LUA_TTABLE)
+        return;
+    lua_settop(L, -2);
+    lua_createtable(L, 0, 4);
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, LUA_REGISTRYINDEX, REG_LOADED);
+}
+
+bool env_push_module(lua_State *L, const char *name) {
+    int index = lib_index(name);
+    if (index < 0 || vlib_all[index]->flags & (VLIB_SUB | VLIB_HIDDEN))
+        return false;
+    push_loaded(L);
+    lua_getfield(L, -1, name);
+    if (lua_type(L, -1) == LUA_TNIL) {
+        lua_settop(L, -2);
+        push_proxy(L, index);
+        lua_pushvalue(L, -1);
+        lua_setfield(L, -3, name);
+        if (vlib_all[index] == &vlib_math)
+            base_seed_random(L);
+    }
+    lua_replace(L, -2);
+    return true;
+}
+
+/* --- require -------------------------------------------------------------------------------------------------------- */
+
+static bool declared(const struct ventry *e, const char *name) {
+    if (!e->limited)
+        return true;
+    for (size_t i = 0; i < e->module_count; i++)
+        if (strcmp(e->modules[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* Pushes the compiled chunk of a library; raises when it is unknown or broken. */
+static void push_import_chunk(lua_State *L, struct vstate *vs, const char *id) {
+    struct ventry *lib = ventry_find(vs->vm, id, strlen(id));
+    if (!lib)
+        luaL_error(L, "library not found: %s", id);
+    if (luaL_loadbuffer(L, lib->bytecode, lib->bytecode_len, lib->chunk_name) != 0)
+        lua_error(L);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, REG_ENV);
+    lua_setfenv(L, -2);
+}
+
+static int require_import(lua_State *L, struct vstate *vs, const struct vimport *import) {
+    push_loaded(L);
+    int loaded = lua_gettop(L);
+    lua_pushfstring(L, "import:%s", import->id); /* the same library under two aliases is one instance */
+    int key = lua_gettop(L);
+    lua_pushvalue(L, key);
+    lua_rawget(L, loaded);
+    if (lua_type(L, -1) == LUA_TLIGHTUSERDATA)
+        return luaL_error(L, "module '%s' is required while it is being loaded", import->alias);
+    if (lua_type(L, -1) != LUA_TNIL)
+        return 1;
+    lua_settop(L, key);
+    lua_pushvalue(L, key);
+    lua_pushlightuserdata(L, vs);
+    lua_rawset(L, loaded);
+    push_import_chunk(L, vs, import->id);
+    lua_pushstring(L, import->alias);
+    if (lua_pcall(L, 1, 1, 0) != 0) {
+        lua_pushvalue(L, key);
+        lua_pushnil(L);
+        lua_rawset(L, loaded);
+        return lua_error(L);
+    }
+    if (lua_type(L, -1) == LUA_TNIL) {
+        lua_settop(L, -2);
+        lua_pushboolean(L, 1);
+    }
+    lua_pushvalue(L, key);
+    lua_pushvalue(L, -2);
+    lua_rawset(L, loaded);
+    return 1;
+}
+
+int env_require(lua_State *L) {
+    struct vstate *vs = vstate_of(L);
+    const char *name = luaL_checkstring(L, 1);
+    lua_settop(L, 1);
+    struct ventry *e = vs->entry;
+    for (size_t i = 0; i < e->import_count; i++)
+        if (strcmp(e->imports[i].alias, name) == 0)
+            return require_import(L, vs, &e->imports[i]);
+    int index = lib_index(name);
+    if (index >= 0 && !(vlib_all[index]->flags & (VLIB_SUB | VLIB_HIDDEN))) {
+        if (!(vlib_all[index]->flags & VLIB_ALWAYS) && !declared(e, name))
+            return luaL_error(L,
+                              "module '%s' not found: entry %s has a list `modules:` without it; add it there",
+                              name, e->id);
+        env_push_module(L, name);
+        return 1;
+    }
+    if (strcmp(name, "table.new") == 0 || strcmp(name, "table.clear") == 0) {
+        env_push_module(L, "table");
+        lua_getfield(L, -1, name + 6);
+        return 1;
+    }
+    return luaL_error(L,
+                      "module '%s' not found: it is no built-in module and no alias in `imports:` of entry %s; declare "
+                      "it there as { %s: namespace:library }",
+                      name, e->id, name);
+}
+
+/* --- globals ---------------------------------------------------------------------------------------------------------- */
+
+/* __index of the base table: args base, key. Gives what the process has not used so far. */
+static int base_lookup(lua_State *L) {
+    if (lua_type(L, 2) != LUA_TSTRING)
+        return 0;
+    struct vstate *vs = vstate_of(L);
+    const char *key = lua_tostring(L, 2);
+    if (strcmp(key, "_G") == 0) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, REG_ENV);
+        return 1;
+    }
+    if (base_push(L, vs, key)) {
+        lua_pushvalue(L, 2);
+        lua_pushvalue(L, -2);
+        lua_rawset(L, 1);
+        return 1;
+    }
+    int index = lib_index(key);
+    if (index < 0)
+        return 0;
+    unsigned flags = vlib_all[index]->flags;
+    bool visible = flags & VLIB_GLOBAL || (flags & VLIB_WIPPY && vs->wippy);
+    if (!visible && vs->wippy && vs->entry->limited && !(flags & (VLIB_SUB | VLIB_HIDDEN)))
+        visible = declared(vs->entry, key);
+    if (!visible || !env_push_module(L, key))
+        return 0;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, REG_ENV);
+    lua_pushvalue(L, 2);
+    lua_pushvalue(L, -3);
+    lua_rawset(L, -3);
+    lua_settop(L, -2);
+    return 1;
+}
+
+/* __index of strings until the string library is opened. */
+static int string_method(lua_State *L) {
+    env_push_module(L, "string");
+    lua_pushvalue(L, 2);
+    lua_gettable(L, -2);
+    return 1;
+}
+
+void env_open(lua_State *L) {
+    for (int i = 1; i < REG_LAST; i++) {
+        lua_pushboolean(L, 0);
+        lua_rawseti(L, LUA_REGISTRYINDEX, i);
+    }
+    lua_createtable(L, 0, 0); /* base */
+    lua_createtable(L, 0, 1);
+    lua_pushcclosure(L, base_lookup, 0);
+    lua_setfield(L, -2, "__index");
+    lua_setmetatable(L, -2);
+    lua_createtable(L, 0, 2); /* metatable of environments */
+    lua_pushvalue(L, -2);
+    lua_setfield(L, -2, "__index");
+    lua_pushstring(L, "environment");
+    lua_setfield(L, -2, "__metatable");
+    lua_rawseti(L, LUA_REGISTRYINDEX, REG_ENV_META);
+    lua_rawseti(L, LUA_REGISTRYINDEX, REG_BASE);
+    lua_createtable(L, 0, 0);
+    lua_rawseti(L, LUA_REGISTRYINDEX, REG_LIBS);
+    lua_createtable(L, 0, 0);
+    lua_rawseti(L, LUA_REGISTRYINDEX, REG_LIB_METAS);
+    lua_pushliteral(L, "");
+    lua_createtable(L, 0, 2);
+    lua_pushcclosure(L, string_method, 0);
+    lua_setfield(L, -2, "__index");
+    lua_pushstring(L, "string");
+    lua_setfield(L, -2, "__metatable");
+    lua_setmetatable(L, -2);
+    lua_settop(L, -2);
+}
+
+void env_begin(lua_State *L) {
+    lua_createtable(L, 0, 0);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, REG_ENV_META);
+    lua_setmetatable(L, -2);
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, LUA_REGISTRYINDEX, REG_ENV);
+}
+
+void env_end(lua_State *L) {
+    for (int i = REG_ENV; i <= REG_LOADED; i++) {
+        lua_pushboolean(L, 0);
+        lua_rawseti(L, LUA_REGISTRYINDEX, i);
+    }
+}
+
+/* --- anchor -------------------------------------------------------------------------------------------------------------- */
+
+void anchor_push(lua_State *L, struct vstate *vs) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, REG_ANCHOR);
+    if (lua_type(L, -1) == LUA_TTABLE)
+        return;
+    lua_settop(L, -2);
+    lua_createtable(L, 4, 0);
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, LUA_REGISTRYINDEX, REG_ANCHOR);
+}
+
+int anchor_take(lua_State *L, struct vstate *vs) {
+    int slot = vs->anchor_free;
+    if (!slot) {
+        slot = vs->anchor_next + 1;
+        vs->anchor_next += ANCHOR_STRIDE;
+        return slot;
+    }
+    anchor_push(L, vs); /* a free slot holds the next free one */
+    lua_rawgeti(L, -1, slot);
+    vs->anchor_free = (int)lua_tointeger(L, -1);
+    lua_settop(L, -3);
+    return slot;
+}
+
+void anchor_drop(lua_State *L, struct vstate *vs, int slot) {
+    anchor_push(L, vs);
+    lua_pushinteger(L, vs->anchor_free);
+    lua_rawseti(L, -2, slot);
+    for (int i = 1; i < ANCHOR_STRIDE; i++) {
+        lua_pushboolean(L, 0);
+        lua_rawseti(L, -2, slot + i);
+    }
+    vs->anchor_free = slot;
+    lua_settop(L, -2);
+}

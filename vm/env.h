@@ -1,0 +1,37 @@
+/*
+ * env: what a process sees as its globals and modules. Internal to vm.
+ *
+ *   environment  new for every process, empty; its metatable falls back to
+ *   base         one per state: the base library's safe part, each function copied in at its first use; falls back to
+ *   loader       C: names of modules give a proxy table, stored in the environment
+ *   proxy        empty table, new for every process; falls back to the real module table, which nobody can reach
+ */
+#ifndef VM_ENV_H
+#define VM_ENV_H
+
+#include "vm/lib.h"
+#include "vm/vstate.h"
+
+/* Prepares a new state's base table and metatables. Raises without memory; called protected. */
+void env_open(lua_State *L);
+
+/* A new environment for the process that begins; it becomes REG_ENV and is left on the stack. */
+void env_begin(lua_State *L);
+
+/* Forgets the process' environment, anchor and modules. */
+void env_end(lua_State *L);
+
+/* Pushes the proxy (or value) of a module, or returns false and pushes nothing when there is none of that name. */
+bool env_push_module(lua_State *L, const char *name);
+
+/* require(name) */
+int env_require(lua_State *L);
+
+/* Pushes the anchor table, made at the first use. */
+void anchor_push(lua_State *L, struct vstate *vs);
+
+/* The first of ANCHOR_STRIDE free slots of it; and back. */
+int anchor_take(lua_State *L, struct vstate *vs);
+void anchor_drop(lua_State *L, struct vstate *vs, int slot);
+
+#endif

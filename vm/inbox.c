@@ -1,0 +1,312 @@
+#include "vm/inbox.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "vm/chan.h"
+#include "vm/env.h"
+#include "vm/errobj.h"
+#include "vm/message.h"
+#include "vm/spawn.h"
+#include "vm/task.h"
+#include "vm/timer.h"
+
+/* --- routing ------------------------------------------------------------------------------------------------------- */
+
+static struct chan *find_topic(struct vstate *vs, const char *topic, size_t len, uint32_t hash) {
+    for (struct chan *ch = vs->topics; ch; ch = ch->next_topic)
+        if (ch->topic_hash == hash && ch->topic_len == len && memcmp(ch->topic, topic, len) == 0)
+            return ch;
+    return NULL;
+}
+
+static void remember_topic(struct vstate *vs, const struct msg *m) {
+    char *to = vs->topics_seen[vs->topic_at++ % VSTATE_TOPICS];
+    size_t n = m->topic_len < VSTATE_TOPIC_MAX - 1 ? m->topic_len : VSTATE_TOPIC_MAX - 1;
+    memcpy(to, m->bytes, n);
+    to[n] = '\0';
+}
+
+static void route_user(struct vstate *vs, struct msg *m) {
+    struct chan *ch = find_topic(vs, m->bytes, m->topic_len, m->topic_hash);
+    remember_topic(vs, m);
+    if (!ch)
+        ch = vs->inbox;
+    if (ch)
+        chan_arrive(vs, ch, m);
+    else
+        msgq_add(&vs->unclaimed, m);
+}
+
+static struct task *waits_for(struct task *t, struct pid pid) {
+    return t->state == TASK_WAIT_PROC && pid_eq(t->wait_pid, pid) ? t : NULL;
+}
+
+/* The task that waits for an answer from, or the end of, `pid`. */
+static struct task *find_waiting(struct vstate *vs, struct pid pid) {
+    struct task *found = waits_for(&vs->main, pid);
+    for (struct task *t = vs->tasks; t && !found; t = t->all_next)
+        found = waits_for(t, pid);
+    return found;
+}
+
+static void route_reply(struct vstate *vs, struct msg *m) {
+    struct task *t = find_waiting(vs, m->from);
+    bool failed = m->kind == MSG_REPLY && m->u.ptr;
+    if (failed) { /* a failed start: its EXIT or LINK_DOWN, which follows, is nobody's business */
+        pidset_remove(&vs->proc->monitors, m->from);
+        pidset_remove(&vs->proc->links, m->from);
+    }
+    if (!t || (m->kind == MSG_REPLY && t->wait_end && !failed)) {
+        msg_free(m);
+        return;
+    }
+    t->msg = m;
+    task_ready(vs, t, WAKE_REPLY);
+}
+
+void inbox_deliver(struct proc *p, struct msg *m) {
+    struct vstate *vs = p->data;
+    switch (m->kind) {
+    case MSG_USER:
+        route_user(vs, m);
+        break;
+    case MSG_TIMER:
+        vtimer_fired(vs, m);
+        break;
+    case MSG_REPLY:
+        route_reply(vs, m);
+        break;
+    case MSG_EXIT:
+        if (vs->waiting_tasks && find_waiting(vs, m->from)) { /* process.exec: the result is the answer, not an event */
+            route_reply(vs, m);
+            break;
+        }
+        /* fall through */
+    default:
+        if (vs->events)
+            chan_arrive(vs, vs->events, m);
+        else
+            msgq_add(&vs->early_events, m);
+    }
+}
+
+void inbox_forget_exit(struct vstate *vs, struct pid pid) {
+    struct msgq *queues[] = {&vs->early_events, vs->events ? &vs->events->queue : NULL};
+    for (int i = 0; i < 2; i++) {
+        struct msgq kept = {0};
+        for (struct msg *m; queues[i] && (m = msgq_take(queues[i]));)
+            if (m->kind == MSG_EXIT && pid_eq(m->from, pid))
+                msg_free(m);
+            else
+                msgq_add(&kept, m);
+        if (queues[i])
+            *queues[i] = kept;
+    }
+}
+
+static void drop(struct vstate *vs, struct msgq *q) {
+    for (struct msg *m; (m = msgq_take(q));)
+        vstate_consumed(vs, m);
+}
+
+void inbox_drop_all(struct vstate *vs) {
+    for (struct chan *ch = vs->topics; ch; ch = ch->next_topic) {
+        drop(vs, &ch->queue);
+        mem_free(ch->topic);
+        ch->topic = NULL;
+    }
+    if (vs->inbox)
+        drop(vs, &vs->inbox->queue);
+    if (vs->events)
+        drop(vs, &vs->events->queue);
+    drop(vs, &vs->unclaimed);
+    drop(vs, &vs->early_events);
+    vs->topics = vs->inbox = vs->events = NULL;
+}
+
+/* --- elements --------------------------------------------------------------------------------------------------------- */
+
+static void push_payload(lua_State *L, const struct msg *m) {
+    const char *data = m->bytes + m->topic_len;
+    if (m->data_len == 0)
+        lua_pushnil(L);
+    else if (!codec_decode(L, data, m->data_len))
+        luaL_error(L, "a message that cannot be decoded");
+}
+
+static void set_number(lua_State *L, const char *key, lua_Number n) {
+    lua_pushnumber(L, n);
+    lua_setfield(L, -2, key);
+}
+
+static void set_string(lua_State *L, const char *key, const char *s, size_t len) {
+    lua_pushlstring(L, s, len);
+    lua_setfield(L, -2, key);
+}
+
+static void set_error(lua_State *L, const char *key, struct failure *f) {
+    errobj_push(L, failure_hold(f));
+    lua_setfield(L, -2, key);
+}
+
+/* { value =, error = }, Wippy's shape of a result. */
+static void set_wippy_result(lua_State *L, const struct msg *m) {
+    lua_createtable(L, 0, 2);
+    if (m->u.failure)
+        set_error(L, "error", m->u.failure);
+    else if (m->kind == MSG_EXIT) {
+        push_payload(L, m);
+        lua_setfield(L, -2, "value");
+    }
+    lua_setfield(L, -2, "result");
+}
+
+static void push_event(lua_State *L, struct vstate *vs, const struct msg *m) {
+    lua_createtable(L, 0, 5);
+    const char *kind = m->kind == MSG_EXIT        ? EVENT_EXIT
+                       : m->kind == MSG_LINK_DOWN ? EVENT_LINK_DOWN
+                                                  : EVENT_CANCEL;
+    set_string(L, "kind", kind, strlen(kind));
+    if (!pid_none(m->from)) {
+        char text[PID_TEXT_MAX];
+        size_t len = node_pid_text(vs->vm_node, m->from, text);
+        set_string(L, "from", text, len);
+    }
+    set_number(L, "at", (lua_Number)msg_event_at(m) / 1e9);
+    if (m->kind == MSG_CANCEL) {
+        set_string(L, "reason", m->bytes + m->topic_len, m->data_len);
+        return;
+    }
+    if (m->u.failure)
+        set_error(L, "error", m->u.failure);
+    if (vs->wippy) {
+        set_wippy_result(L, m);
+    } else if (m->kind == MSG_EXIT && !m->u.failure) {
+        push_payload(L, m);
+        lua_setfield(L, -2, "result");
+    }
+}
+
+void inbox_push_element(lua_State *L, struct vstate *vs, struct chan *ch, struct msg *m) {
+    /* Raising here (no memory) ends the process: what it holds is freed then, `m` among it. */
+    vs->in_hand = m;
+    luaL_checkstack(L, 8, "message");
+    if (ch->kind == CHAN_EVENTS) {
+        push_event(L, vs, m);
+    } else if (ch->kind == CHAN_TIMER) {
+        vtimer_push_element(L, ch, m);
+        vs->in_hand = NULL;
+        return;
+    } else {
+        push_payload(L, m);
+        if (ch->kind == CHAN_INBOX || ch->full_messages)
+            message_wrap(L, m);
+    }
+    vs->in_hand = NULL;
+    proc_reduce(vs->proc, 1);
+    vstate_consumed(vs, m);
+}
+
+/* --- functions of the module process ------------------------------------------------------------------------------------ */
+
+/* Moves what waits in `from` and belongs to `ch` (any topic when its topic is NULL) there, in order. */
+static void claim(struct vstate *vs, struct msgq *from, struct chan *ch) {
+    struct msgq rest = {0};
+    for (struct msg *m; (m = msgq_take(from));)
+        if (!ch->topic || (m->topic_hash == ch->topic_hash && m->topic_len == ch->topic_len &&
+                           memcmp(m->bytes, ch->topic, ch->topic_len) == 0))
+            chan_arrive(vs, ch, m);
+        else
+            msgq_add(&rest, m);
+    *from = rest;
+}
+
+int inbox_listen(lua_State *L) {
+    struct vstate *vs = vstate_of(L);
+    size_t len;
+    const char *topic = luaL_checklstring(L, 1, &len);
+    bool messages = false;
+    if (!lua_isnoneornil(L, 2)) {
+        luaL_checktype(L, 2, LUA_TTABLE);
+        lua_getfield(L, 2, "message");
+        messages = lua_toboolean(L, -1);
+    }
+    if (len == 0 || topic[0] == '@')
+        return errobj_nil(L, ERRKIND_INVALID, len ? "listen: topic \"%s\" is reserved: topics that begin with @ are the runtime's"
+                                                  : "listen: the topic is empty%s", len ? topic : "");
+    if (len > MSG_TOPIC_MAX)
+        return errobj_nil(L, ERRKIND_INVALID, "listen: the topic has %zu bytes, more than %d", len, MSG_TOPIC_MAX);
+    proc_poll(vs->proc);
+    uint32_t hash = msg_hash(topic, len);
+    struct chan *ch = find_topic(vs, topic, len, hash);
+    if (ch) {
+        ch->full_messages |= messages;
+        chan_push(L, vs, ch);
+        return 1;
+    }
+    ch = chan_new(L, CHAN_TOPIC, 0);
+    chan_anchor(L, vs, ch);
+    ch->topic = mem_alloc(len);
+    if (!ch->topic)
+        return luaL_error(L, "not enough memory");
+    memcpy(ch->topic, topic, len);
+    ch->topic_len = (uint16_t)len;
+    ch->topic_hash = hash;
+    ch->full_messages = messages;
+    ch->next_topic = vs->topics;
+    vs->topics = ch;
+    claim(vs, &vs->unclaimed, ch);
+    return 1;
+}
+
+int inbox_unlisten(lua_State *L) {
+    struct vstate *vs = vstate_of(L);
+    struct chan *ch = vtype_check(L, 1, VTYPE_CHANNEL);
+    luaL_argcheck(L, ch->kind == CHAN_TOPIC, 1, "not a channel made by process.listen");
+    proc_poll(vs->proc);
+    for (struct chan **at = &vs->topics; *at; at = &(*at)->next_topic)
+        if (*at == ch) {
+            *at = ch->next_topic;
+            mem_free(ch->topic);
+            ch->topic = NULL;
+            /* What was delivered before is lost to nobody: it is handed on like any message without a listener. */
+            struct msgq left = ch->queue;
+            ch->queue = (struct msgq){0};
+            for (struct msg *m; (m = msgq_take(&left));)
+                if (vs->inbox)
+                    chan_arrive(vs, vs->inbox, m);
+                else
+                    msgq_add(&vs->unclaimed, m);
+            chan_close(vs, ch);
+            anchor_drop(L, vs, ch->anchor);
+            ch->anchor = 0;
+            break;
+        }
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static int singleton(lua_State *L, struct chan **at, enum chan_kind kind, struct msgq *waiting) {
+    struct vstate *vs = vstate_of(L);
+    proc_poll(vs->proc);
+    if (*at) {
+        chan_push(L, vs, *at);
+        return 1;
+    }
+    struct chan *ch = chan_new(L, kind, 0);
+    chan_anchor(L, vs, ch);
+    *at = ch;
+    claim(vs, waiting, ch);
+    return 1;
+}
+
+int inbox_inbox(lua_State *L) {
+    struct vstate *vs = vstate_of(L);
+    return singleton(L, &vs->inbox, CHAN_INBOX, &vs->unclaimed);
+}
+
+int inbox_events(lua_State *L) {
+    struct vstate *vs = vstate_of(L);
+    return singleton(L, &vs->events, CHAN_EVENTS, &vs->early_events);
+}

@@ -1,0 +1,12 @@
+/* The list of built-in modules. A module is one line here and one `const struct vlib` in its own file. */
+#include "vm/lib.h"
+
+#define MODULES(X)                                                                                           \
+    X(string) X(table) X(math) X(bit) X(os) X(coroutine) X(process) X(registry) X(event) X(channel) X(time)  \
+        X(errors)
+
+#define DECLARE(name) extern const struct vlib vlib_##name;
+MODULES(DECLARE)
+
+#define LIST(name) &vlib_##name,
+const struct vlib *const vlib_all[] = {MODULES(LIST) 0};

@@ -1,0 +1,210 @@
+#include "vm/life.h"
+
+#include <luajit.h>
+#include <lualib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "vm/env.h"
+#include "vm/inbox.h"
+#include "vm/panic.h"
+#include "vm/pool.h"
+#include "vm/preempt.h"
+#include "vm/task.h"
+#include "vm/timer.h"
+#include "vm/vm_impl.h"
+
+/* A state that has grown by more than this is collected before it is pooled, and closed if that does not help. */
+#define GROWTH_KEPT (48u * 1024)
+
+/* After so many dispatches, or one interruption, code is worth compiling. */
+#define HOT_STEPS 400
+
+/* --- memory ------------------------------------------------------------------------------------------------------ */
+
+static void *state_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
+    struct vstate *vs = ud;
+    if (nsize == 0) {
+        vs->memory -= osize;
+        mem_free(ptr);
+        return NULL;
+    }
+    if (nsize > osize && vs->memory_limit && vs->memory + (nsize - osize) > vs->memory_limit) {
+        if (!vs->over_memory) {
+            vs->over_memory = true;
+            if (vs->current)
+                preempt_arm(vs, 1); /* a pcall may catch the error, but the process ends */
+        }
+        return NULL;
+    }
+    void *p = mem_realloc(ptr, nsize);
+    if (p)
+        vs->memory += nsize - osize;
+    return p;
+}
+
+/* --- making ------------------------------------------------------------------------------------------------------- */
+
+static int open_state(lua_State *L) {
+    struct vstate *vs = lua_touserdata(L, 1);
+    env_open(L);
+    if (luaL_loadbuffer(L, vs->entry->bytecode, vs->entry->bytecode_len, vs->entry->chunk_name) != 0)
+        return lua_error(L);
+    lua_rawseti(L, LUA_REGISTRYINDEX, REG_CHUNK);
+    return 0;
+}
+
+struct vstate *life_new(struct vm *vm, struct ventry *e) {
+    struct vstate *vs = mem_calloc(1, sizeof *vs);
+    if (!vs)
+        return NULL;
+    vs->vm = vm;
+    vs->vm_node = vm->node;
+    vs->entry = ventry_hold(e);
+    vs->ready_end = &vs->ready;
+    vs->L = lua_newstate(state_alloc, vs);
+    if (vs->L) {
+        lua_atpanic(vs->L, panic_function);
+        if (lua_cpcall(vs->L, open_state, vs) == 0) {
+            vs->baseline = vs->memory;
+            return vs;
+        }
+        lua_close(vs->L);
+    }
+    ventry_release(e);
+    mem_free(vs);
+    return NULL;
+}
+
+void life_close(struct vstate *vs) {
+    if (vs->jit_on)
+        atomic_fetch_sub_explicit(&vs->vm->jit_states, 1, memory_order_relaxed);
+    vs->memory_limit = 0;
+    lua_close(vs->L);
+    ventry_release(vs->entry);
+    codec_buf_free(&vs->args);
+    mem_free(vs);
+}
+
+/* --- a process moves in --------------------------------------------------------------------------------------------- */
+
+static int begin(lua_State *L) {
+    struct vstate *vs = lua_touserdata(L, 1);
+    task_init_main(L, vs);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, REG_CHUNK);
+    env_begin(L);
+    lua_setfenv(L, -2);
+    lua_xmove(L, vs->main.co, 1);
+    return 0;
+}
+
+bool life_begin(struct vstate *vs, struct proc *p) {
+    const struct vm_host *h = p->host->user;
+    vs->proc = p;
+    vs->memory_limit = p->host->limits.process_memory;
+    enum vm_compat compat = vs->entry->compat;
+    if (compat == VM_COMPAT_INHERIT && h)
+        compat = h->compat;
+    vs->wippy = compat == VM_COMPAT_WIPPY;
+    vs->top_level = true;
+    if (h && h->jit == VM_JIT_ON)
+        life_consider_jit(vs, true);
+    if (lua_cpcall(vs->L, begin, vs) == 0)
+        return true;
+    lua_settop(vs->L, 0);
+    vs->dirty = true;
+    return false;
+}
+
+/* --- and out ----------------------------------------------------------------------------------------------------------- */
+
+static int clear(lua_State *L) {
+    struct vstate *vs = lua_touserdata(L, 1);
+    env_end(L);
+    lua_State *co = vs->main.co;
+    bool reusable = co && lua_status(co) == 0 && vs->main.state == TASK_DEAD;
+    if (reusable) {
+        lua_settop(co, 0);
+    } else {
+        lua_pushboolean(L, 0);
+        lua_rawseti(L, LUA_REGISTRYINDEX, REG_MAIN);
+    }
+    if (vs->memory > vs->baseline + GROWTH_KEPT)
+        lua_gc(L, LUA_GCCOLLECT, 0);
+    return 0;
+}
+
+void life_end(struct vstate *vs) {
+    vtimer_drop_all(vs);
+    inbox_drop_all(vs);
+    if (vs->in_hand)
+        vstate_consumed(vs, vs->in_hand);
+    struct task main = vs->main;
+    task_drop_all(vs);
+    vs->main.co = main.co;
+    vs->main.state = main.state;
+    if (vs->armed)
+        preempt_disarm(vs);
+    vs->memory_limit = 0;
+    if (vs->over_memory || vs->dirty || lua_cpcall(vs->L, clear, vs) != 0 ||
+        vs->memory > vs->baseline + GROWTH_KEPT) {
+        life_close(vs);
+        return;
+    }
+    /* Everything of the process but its buffer, which is reused, is zero again. */
+    struct vstate kept = *vs;
+    memset(vs, 0, sizeof *vs);
+    vs->L = kept.L;
+    vs->memory = kept.memory;
+    vs->vm = kept.vm;
+    vs->vm_node = kept.vm_node;
+    vs->entry = kept.entry;
+    vs->baseline = kept.baseline;
+    vs->base_open = kept.base_open;
+    vs->jit_on = kept.jit_on;
+    vs->steps = kept.steps;
+    vs->args = kept.args;
+    vs->args.len = 0;
+    vs->ready_end = &vs->ready;
+    pool_give(vs);
+}
+
+/* --- machine code -------------------------------------------------------------------------------------------------------- */
+
+static int jit_start(lua_State *L) {
+    static const char *const options[] = {"sizemcode=64", "maxmcode=512"};
+    lua_pushcfunction(L, luaopen_jit);
+    lua_pushliteral(L, LUA_JITLIBNAME);
+    lua_call(L, 1, 0);
+    lua_getfield(L, LUA_GLOBALSINDEX, LUA_JITLIBNAME);
+    lua_getfield(L, -1, "opt");
+    lua_getfield(L, -1, "start");
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+        lua_pushstring(L, options[i]);
+    lua_call(L, 2, 0);
+    lua_pushnil(L);
+    lua_setfield(L, LUA_GLOBALSINDEX, LUA_JITLIBNAME);
+    luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_ON);
+    return 0;
+}
+
+void life_consider_jit(struct vstate *vs, bool interrupted) {
+    if (vs->jit_on || (++vs->steps < HOT_STEPS && !interrupted))
+        return;
+    const struct vm_host *h = vs->proc->host->user;
+    enum vm_jit policy = h ? h->jit : VM_JIT_AUTO;
+    if (policy == VM_JIT_OFF)
+        return;
+    vs->steps = 0; /* refused now, asked again later */
+    unsigned n = atomic_fetch_add_explicit(&vs->vm->jit_states, 1, memory_order_relaxed);
+    if (policy == VM_JIT_AUTO && n >= VM_JIT_STATES) {
+        atomic_fetch_sub_explicit(&vs->vm->jit_states, 1, memory_order_relaxed);
+        return;
+    }
+    vs->jit_on = true;
+    size_t limit = vs->memory_limit;
+    vs->memory_limit = 0;
+    if (lua_cpcall(vs->L, jit_start, NULL) != 0)
+        lua_settop(vs->L, 0);
+    vs->memory_limit = limit;
+}

@@ -1,0 +1,26 @@
+/*
+ * life: one LuaJIT state from its making to its end, and what is set up and taken down around each process that it
+ * holds in between. Internal to vm.
+ */
+#ifndef VM_LIFE_H
+#define VM_LIFE_H
+
+#include "vm/entry.h"
+#include "vm/vstate.h"
+
+/* A new state with the entry's chunk loaded; NULL without memory. Any thread. */
+struct vstate *life_new(struct vm *vm, struct ventry *e);
+
+/* Closes a state that holds no process. */
+void life_close(struct vstate *vs);
+
+/* The state gets a process: environment, main coroutine with the chunk to run. false: no memory. */
+bool life_begin(struct vstate *vs, struct proc *p);
+
+/* The process is over: everything of it goes; the state is pooled or closed. */
+void life_end(struct vstate *vs);
+
+/* Turns machine code on for a state that runs much, as the host's `jit` and the room for code allow. */
+void life_consider_jit(struct vstate *vs, bool interrupted);
+
+#endif

@@ -1,0 +1,89 @@
+-- The coroutine module of a process, on top of LuaJIT's.
+--
+-- A blocking call, or the end of a time slice, yields from wherever the process is: out of as many nested coroutines as
+-- there are, up to the scheduler. On the way it must not look like a yield of the program. So a blocking call
+-- yields MARK, which no program can get hold of, and an interruption yields nothing and sets a flag; resume and wrap
+-- pass both on and hand what the scheduler answers down again.
+local native, MARK, preempted, put_off, refuse, place, start, error, select, setmetatable, M = ...
+local create, resume, yield, status, running, isyieldable =
+    native.create, native.resume, native.yield, native.status, native.running, native.isyieldable
+
+-- Coroutines that the program must not resume: those that wait inside a resume of theirs, and the scheduler's own.
+local taken = setmetatable({}, { __mode = "k" })
+
+local pass_on
+
+local function go_on(co, ...)
+    taken[co] = nil
+    return pass_on(co, resume(co, ...))
+end
+
+function pass_on(co, ok, ...)
+    local first = ...
+    if not ok or (first ~= MARK and (select("#", ...) > 1 or first ~= nil or not preempted())) then
+        return ok, ...
+    end
+    if isyieldable() then
+        taken[co] = true
+        return go_on(co, yield(first))
+    end
+    -- Below us is a C function (a comparator of table.sort, say), through which nothing can yield.
+    if first == MARK then
+        refuse()
+    else
+        put_off()
+    end
+    return pass_on(co, resume(co))
+end
+
+function M.resume(co, ...)
+    if taken[co] then
+        return false, "cannot resume non-suspended coroutine"
+    end
+    return pass_on(co, resume(co, ...))
+end
+
+local function unwrap(ok, ...)
+    if ok then
+        return ...
+    end
+    local why = ...
+    return error(why, 0)
+end
+
+function M.wrap(f)
+    local co = create(f)
+    return function(...)
+        if taken[co] then
+            return error("cannot resume non-suspended coroutine", 2)
+        end
+        return unwrap(pass_on(co, resume(co, ...)))
+    end
+end
+
+function M.yield(...)
+    if place() then
+        return error("attempt to yield from outside a coroutine", 2)
+    end
+    return yield(...)
+end
+
+function M.status(co)
+    local s = status(co)
+    return s == "suspended" and taken[co] and "normal" or s
+end
+
+function M.running()
+    if place() ~= "main" then
+        return running()
+    end
+end
+
+function M.spawn(f, ...)
+    local co = create(f)
+    taken[co] = true
+    return start(co, ...)
+end
+
+M.create = create
+M.isyieldable = isyieldable

@@ -1,0 +1,487 @@
+#include "vm/mod_process.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "sched/names.h"
+#include "vm/codec_scalar.h"
+#include "vm/entry.h"
+#include "vm/errobj.h"
+#include "vm/inbox.h"
+#include "vm/message.h"
+#include "vm/spawn.h"
+#include "vm/task.h"
+#include "vm/vm_impl.h"
+
+#define WHY 256
+
+static void push_pid(lua_State *L, struct vstate *vs, struct pid pid) {
+    char text[PID_TEXT_MAX];
+    size_t len = node_pid_text(vs->vm_node, pid, text);
+    lua_pushlstring(L, text, len);
+}
+
+static int process_pid(lua_State *L) {
+    struct vstate *vs = vstate_of(L);
+    push_pid(L, vs, vs->proc->pid);
+    return 1;
+}
+
+static int process_id(lua_State *L) {
+    lua_pushstring(L, vstate_of(L)->entry->id);
+    return 1;
+}
+
+/* false, error: nobody of that name or pid. */
+static int no_such_process(lua_State *L, const char *what, const char *dest) {
+    return errobj_false(L, ERRKIND_NOT_FOUND, "%s: %s: %s", what,
+                        dest[0] == '{' ? "process not found" : "name not registered", dest);
+}
+
+/* --- send ------------------------------------------------------------------------------------------------------------ */
+
+static int unsendable(lua_State *L, enum codec_status status, const char *why) {
+    switch (status) {
+    case CODEC_NO_MEMORY:
+        return errobj_false(L, ERRKIND_RATE_LIMITED, "send: not enough memory for the message");
+    case CODEC_TOO_LARGE:
+        return errobj_false(L, ERRKIND_INVALID, "send: the message has more than %u bytes", MSG_DATA_MAX);
+    default:
+        return errobj_false(L, ERRKIND_INVALID, "send: %s", why);
+    }
+}
+
+/* Each thread's buffer for values that are not encoded straight into a message. */
+static _Thread_local struct codec_buf scratch;
+
+static void scratch_trim(void) {
+    if (scratch.cap > 1 << 20)
+        codec_buf_free(&scratch);
+}
+
+static struct msg *user_message(struct vstate *vs, const char *topic, size_t topic_len, size_t data_len) {
+    struct msg *m = msg_new(MSG_USER, topic_len, data_len);
+    if (!m)
+        return NULL;
+    m->from = vs->proc->pid;
+    m->topic_hash = msg_hash(topic, topic_len);
+    memcpy(m->bytes, topic, topic_len);
+    return m;
+}
+
+/* The message for what stands from `first` on; NULL: the results to return are on the stack. */
+static struct msg *encode_message(lua_State *L, struct vstate *vs, const char *topic, size_t topic_len, int first,
+                                  int *results) {
+    int n = lua_gettop(L) - first + 1;
+    struct codec_scalar scalar;
+    size_t size = n == 1 ? codec_scalar_size(L, first, &scalar) : 0;
+    struct msg *m = NULL;
+    if (size > MSG_DATA_MAX) {
+        *results = unsendable(L, CODEC_TOO_LARGE, "");
+        return NULL;
+    }
+    if (size) {
+        m = user_message(vs, topic, topic_len, size);
+        if (m)
+            codec_scalar_put(&scalar, msg_data(m));
+    } else {
+        char why[WHY];
+        scratch.len = 0;
+        enum codec_status s = codec_encode_n(L, first, n, "payload", MSG_DATA_MAX, &scratch, why, sizeof why);
+        if (s != CODEC_OK) {
+            *results = unsendable(L, s, why);
+            return NULL;
+        }
+        m = user_message(vs, topic, topic_len, scratch.len);
+        if (m)
+            memcpy(msg_data(m), scratch.data, scratch.len);
+        scratch_trim();
+    }
+    if (!m)
+        *results = unsendable(L, CODEC_NO_MEMORY, "");
+    return m;
+}
+
+static int process_send(lua_State *L) {
+    struct vstate *vs = vstate_of(L);
+    size_t dest_len, topic_len;
+    const char *dest = luaL_checklstring(L, 1, &dest_len);
+    const char *topic = luaL_checklstring(L, 2, &topic_len);
+    if (topic_len == 0 || topic[0] == '@')
+        return topic_len ? errobj_false(L, ERRKIND_INVALID,
+                                        "send: topic \"%s\" is reserved: topics that begin with @ are the runtime's", topic)
+                         : errobj_false(L, ERRKIND_INVALID, "send: the topic is empty");
+    if (topic_len > MSG_TOPIC_MAX)
+        return errobj_false(L, ERRKIND_INVALID, "send: the topic has %zu bytes, more than %d", topic_len, MSG_TOPIC_MAX);
+    struct pid to = proc_lookup(sched_self, dest, dest_len);
+    if (pid_none(to))
+        return no_such_process(L, "send", dest);
+    int results;
+    struct msg *m = encode_message(L, vs, topic, topic_len, 3, &results);
+    if (!m)
+        return results;
+    proc_reduce(vs->proc, 1);
+    switch (proc_post(sched_self, to, m)) {
+    case SEND_OK:
+        lua_pushboolean(L, 1);
+        return 1;
+    case SEND_FULL:
+        msg_free(m);
+        return errobj_false(L, ERRKIND_RATE_LIMITED, "send: mailbox full: %s", dest);
+    default:
+        msg_free(m);
+        return no_such_process(L, "send", dest);
+    }
+}
+
+/* --- spawn --------------------------------------------------------------------------------------------------------------- */
+
+/* The full id of a reference, on the stack: without a namespace it is in the caller's own. */
+static const char *full_id(lua_State *L, struct vstate *vs, int idx, size_t *len) {
+    const char *id = luaL_checklstring(L, idx, len);
+    if (memchr(id, ':', *len))
+        return id;
+    const char *own = vs->entry->id, *colon = strchr(own, ':');
+    if (!colon)
+        return id;
+    lua_pushlstring(L, own, (size_t)(colon - own) + 1);
+    lua_pushvalue(L, idx);
+    lua_concat(L, 2);
+    lua_replace(L, idx);
+    return lua_tolstring(L, idx, len);
+}
+
+/* Reads entry and host; false: the results to return are on the stack. */
+static bool read_target(lua_State *L, struct vstate *vs, const char *what, struct spawn_request *r) {
+    size_t entry_len, host_len;
+    const char *entry = full_id(L, vs, 1, &entry_len);
+    const char *host = full_id(L, vs, 2, &host_len);
+    r->host = node_host(vs->vm_node, host, host_len);
+    if (!r->host) {
+        bool known = ventry_find(vs->vm, host, host_len) != NULL;
+        errobj_nil(L, known ? ERRKIND_INVALID : ERRKIND_NOT_FOUND, "%s: %s: %s", what,
+                   known ? "the entry is no host" : "host not found", host);
+        return false;
+    }
+    r->entry = ventry_find(vs->vm, entry, entry_len);
+    if (!r->entry) {
+        bool is_host = node_host(vs->vm_node, entry, entry_len) != NULL;
+        errobj_nil(L, is_host ? ERRKIND_INVALID : ERRKIND_NOT_FOUND, "%s: %s: %s", what,
+                   is_host ? "the entry is no process" : "entry not found", entry);
+        return false;
+    }
+    if (r->entry->kind == VM_LIBRARY || r->entry->kind == VM_OTHER) {
+        errobj_nil(L, ERRKIND_INVALID, "%s: the entry is no process: %s", what, entry);
+        return false;
+    }
+    return true;
+}
+
+/* Encodes the arguments from idx 3 on; false: the results to return are on the stack. */
+static bool read_args(lua_State *L, const char *what, struct vm_args *args) {
+    int n = lua_gettop(L);
+    scratch.len = 0;
+    for (int i = 3; i <= n; i++) {
+        char root[24], why[WHY];
+        snprintf(root, sizeof root, "argument %d", i - 2);
+        enum codec_status s = codec_encode(L, i, root, MSG_DATA_MAX, &scratch, why, sizeof why);
+        if (s != CODEC_OK) {
+            errobj_nil(L, s == CODEC_NO_MEMORY ? ERRKIND_RATE_LIMITED : ERRKIND_INVALID, "%s: %s", what,
+                       s == CODEC_BAD_VALUE ? why : "the arguments are too large");
+            return false;
+        }
+    }
+    *args = (struct vm_args){scratch.data, scratch.len, n > 2 ? (unsigned)(n - 2) : 0};
+    return true;
+}
+
+static int wait_for(lua_State *L, struct vstate *vs, struct pid pid, bool end) {
+    struct task *t = vs->current;
+    t->wait_pid = pid;
+    t->wait_end = end;
+    vs->waiting_tasks++;
+    return task_block(L, vs, TASK_WAIT_PROC);
+}
+
+static int spawn(lua_State *L, const char *what, bool monitor, bool link, bool exec) {
+    struct vstate *vs = vstate_of(L);
+    struct spawn_request r = {.parent = vs->proc, .monitor = monitor, .link = link};
+    if (!read_target(L, vs, what, &r) || !read_args(L, what, &r.args))
+        return 2;
+    if (exec)
+        task_check_block(L);
+    struct pid pid;
+    struct failure *f = NULL;
+    enum spawned s = spawn_process(vs->vm, &r, &pid, &f);
+    scratch_trim();
+    switch (s) {
+    case SPAWN_FAILED:
+        lua_pushnil(L);
+        errobj_push(L, f);
+        return 2;
+    case SPAWNED_LATER:
+        task_check_block(L);
+        return wait_for(L, vs, pid, exec);
+    case SPAWNED:
+        break;
+    }
+    if (exec)
+        return wait_for(L, vs, pid, true);
+    push_pid(L, vs, pid);
+    return 1;
+}
+
+static int process_spawn(lua_State *L) {
+    return spawn(L, "spawn", false, false, false);
+}
+static int process_spawn_monitored(lua_State *L) {
+    return spawn(L, "spawn_monitored", true, false, false);
+}
+static int process_spawn_linked(lua_State *L) {
+    return spawn(L, "spawn_linked", false, true, false);
+}
+static int process_spawn_linked_monitored(lua_State *L) {
+    return spawn(L, "spawn_linked_monitored", true, true, false);
+}
+static int process_exec(lua_State *L) {
+    return spawn(L, "exec", true, false, true);
+}
+
+int reply_push(lua_State *co, struct vstate *vs, struct task *t) {
+    struct msg *m = t->msg;
+    vs->waiting_tasks--;
+    vs->in_hand = m;
+    int n = 1;
+    struct failure *f = m->u.ptr; /* both kinds keep their failure there */
+    if (f) {
+        lua_pushnil(co);
+        errobj_push(co, failure_hold(f));
+        n = 2;
+    } else if (m->kind == MSG_REPLY) {
+        push_pid(co, vs, t->wait_pid);
+    } else if (m->data_len == 0 || !codec_decode(co, msg_data(m), m->data_len)) {
+        lua_pushnil(co);
+    }
+    t->wait_pid = (struct pid){0};
+    t->msg = NULL;
+    vs->in_hand = NULL;
+    msg_free(m);
+    return n;
+}
+
+/* --- ending others ------------------------------------------------------------------------------------------------------- */
+
+static int sent(lua_State *L, enum send_status s, const char *what, const char *dest) {
+    if (s == SEND_OK) {
+        lua_pushboolean(L, 1);
+        return 1;
+    }
+    if (s == SEND_FULL)
+        return errobj_false(L, ERRKIND_RATE_LIMITED, "%s: %s: not enough memory", what, dest);
+    return no_such_process(L, what, dest);
+}
+
+static int process_terminate(lua_State *L) {
+    size_t len;
+    const char *dest = luaL_checklstring(L, 1, &len);
+    struct pid to = proc_lookup(sched_self, dest, len);
+    if (pid_none(to))
+        return no_such_process(L, "terminate", dest);
+    struct failure *f = failure_format(ERRKIND_CANCELED, EXIT_TERMINATED, "process terminated");
+    return sent(L, proc_kill(sched_self, to, f), "terminate", dest);
+}
+
+static int process_cancel(lua_State *L) {
+    size_t len, reason_len;
+    const char *dest = luaL_checklstring(L, 1, &len);
+    const char *reason = luaL_optlstring(L, 2, "", &reason_len);
+    struct pid to = proc_lookup(sched_self, dest, len);
+    if (pid_none(to))
+        return no_such_process(L, "cancel", dest);
+    return sent(L, proc_cancel(sched_self, to, vstate_of(L)->proc->pid, reason, reason_len), "cancel", dest);
+}
+
+/* --- relations ------------------------------------------------------------------------------------------------------------- */
+
+static int related(lua_State *L, enum relation_status s, const char *what, const char *dest) {
+    switch (s) {
+    case REL_OK:
+        lua_pushboolean(L, 1);
+        return 1;
+    case REL_EXISTS:
+        return errobj_false(L, ERRKIND_ALREADY_EXISTS, "%s: already monitoring: %s", what, dest);
+    case REL_NO_MEMORY:
+        return errobj_false(L, ERRKIND_RATE_LIMITED, "%s: %s: not enough memory", what, dest);
+    default:
+        return no_such_process(L, what, dest);
+    }
+}
+
+static int process_monitor(lua_State *L) {
+    size_t len;
+    const char *dest = luaL_checklstring(L, 1, &len);
+    struct pid to = proc_lookup(sched_self, dest, len);
+    if (pid_none(to))
+        return no_such_process(L, "monitor", dest);
+    return related(L, proc_monitor(vstate_of(L)->proc, to), "monitor", dest);
+}
+
+static int process_link(lua_State *L) {
+    size_t len;
+    const char *dest = luaL_checklstring(L, 1, &len);
+    struct pid to = proc_lookup(sched_self, dest, len);
+    if (pid_none(to))
+        return no_such_process(L, "link", dest);
+    return related(L, proc_link(vstate_of(L)->proc, to), "link", dest);
+}
+
+/* Of something that is gone there is no relation left: true, as for what never was one. */
+static int process_unmonitor(lua_State *L) {
+    size_t len;
+    const char *dest = luaL_checklstring(L, 1, &len);
+    struct vstate *vs = vstate_of(L);
+    struct pid to = proc_lookup(sched_self, dest, len);
+    if (!pid_none(to)) {
+        proc_poll(vs->proc);
+        inbox_forget_exit(vs, to);
+        proc_unmonitor(vs->proc, to);
+    }
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static int process_unlink(lua_State *L) {
+    size_t len;
+    const char *dest = luaL_checklstring(L, 1, &len);
+    struct pid to = proc_lookup(sched_self, dest, len);
+    if (!pid_none(to))
+        proc_unlink(vstate_of(L)->proc, to);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* --- options ---------------------------------------------------------------------------------------------------------------- */
+
+static int process_set_options(lua_State *L) {
+    struct proc *p = vstate_of(L)->proc;
+    if (lua_type(L, 1) != LUA_TTABLE)
+        return errobj_false(L, ERRKIND_INVALID, "set_options: a table expected, got %s", luaL_typename(L, 1));
+    int trap = -1;
+    lua_settop(L, 1);
+    lua_pushnil(L);
+    while (lua_next(L, 1)) {
+        if (lua_type(L, 2) != LUA_TSTRING || strcmp(lua_tostring(L, 2), "trap_links") != 0) {
+            lua_pushvalue(L, 2);
+            const char *key = lua_tostring(L, -1);
+            return errobj_false(L, ERRKIND_INVALID, "set_options: unknown option: %s",
+                                key ? key : luaL_typename(L, 2));
+        }
+        if (lua_type(L, 3) != LUA_TBOOLEAN)
+            return errobj_false(L, ERRKIND_INVALID, "set_options: trap_links must be a boolean, got %s",
+                                luaL_typename(L, 3));
+        trap = lua_toboolean(L, 3);
+        lua_settop(L, 2);
+    }
+    if (trap == 1)
+        p->flags |= PROC_TRAP_LINKS;
+    else if (trap == 0)
+        p->flags &= ~(uint32_t)PROC_TRAP_LINKS;
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static int process_get_options(lua_State *L) {
+    lua_createtable(L, 0, 1);
+    lua_pushboolean(L, (vstate_of(L)->proc->flags & PROC_TRAP_LINKS) != 0);
+    lua_setfield(L, -2, "trap_links");
+    return 1;
+}
+
+/* --- registry ----------------------------------------------------------------------------------------------------------------- */
+
+static int registry_register(lua_State *L) {
+    size_t len, pid_len;
+    const char *name = luaL_checklstring(L, 1, &len);
+    struct pid pid = vstate_of(L)->proc->pid;
+    const char *text = NULL;
+    if (!lua_isnoneornil(L, 2)) {
+        text = luaL_checklstring(L, 2, &pid_len);
+        pid = proc_lookup(sched_self, text, pid_len);
+    }
+    switch (pid_none(pid) ? NAME_NO_PROCESS : names_register(sched_self, name, len, pid)) {
+    case NAME_OK:
+        lua_pushboolean(L, 1);
+        return 1;
+    case NAME_TAKEN:
+        return errobj_false(L, ERRKIND_ALREADY_EXISTS, "register: name already registered: %s", name);
+    case NAME_INVALID:
+        if (len == 0)
+            return errobj_false(L, ERRKIND_INVALID, "register: the name is empty");
+        if (len > NAME_MAX_BYTES)
+            return errobj_false(L, ERRKIND_INVALID, "register: the name has %zu bytes, more than %d", len,
+                                NAME_MAX_BYTES);
+        return errobj_false(L, ERRKIND_INVALID, "register: a name may not begin with \"{\": %s", name);
+    case NAME_NO_MEMORY:
+        return errobj_false(L, ERRKIND_RATE_LIMITED, "register: %s: not enough memory", name);
+    default:
+        return no_such_process(L, "register", text ? text : name);
+    }
+}
+
+static int registry_lookup(lua_State *L) {
+    size_t len;
+    const char *name = luaL_checklstring(L, 1, &len);
+    struct pid pid = names_lookup(sched_self, name, len);
+    if (pid_none(pid))
+        return errobj_nil(L, ERRKIND_NOT_FOUND, "lookup: name not registered: %s", name);
+    push_pid(L, vstate_of(L), pid);
+    return 1;
+}
+
+static int registry_unregister(lua_State *L) {
+    size_t len;
+    const char *name = luaL_checklstring(L, 1, &len);
+    lua_pushboolean(L, names_unregister(sched_self, name, len) == NAME_OK);
+    return 1;
+}
+
+/* --- the modules -------------------------------------------------------------------------------------------------------------- */
+
+static void open_event(lua_State *L) {
+    static const char *const kinds[][2] = {
+        {"EXIT", EVENT_EXIT}, {"LINK_DOWN", EVENT_LINK_DOWN}, {"CANCEL", EVENT_CANCEL}};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        lua_pushstring(L, kinds[i][1]);
+        lua_setfield(L, -2, kinds[i][0]);
+    }
+}
+
+static const luaL_Reg process_funcs[] = {{"pid", process_pid},
+                                         {"id", process_id},
+                                         {"send", process_send},
+                                         {"listen", inbox_listen},
+                                         {"unlisten", inbox_unlisten},
+                                         {"inbox", inbox_inbox},
+                                         {"events", inbox_events},
+                                         {"spawn", process_spawn},
+                                         {"spawn_monitored", process_spawn_monitored},
+                                         {"spawn_linked", process_spawn_linked},
+                                         {"spawn_linked_monitored", process_spawn_linked_monitored},
+                                         {"exec", process_exec},
+                                         {"terminate", process_terminate},
+                                         {"cancel", process_cancel},
+                                         {"monitor", process_monitor},
+                                         {"unmonitor", process_unmonitor},
+                                         {"link", process_link},
+                                         {"unlink", process_unlink},
+                                         {"set_options", process_set_options},
+                                         {"get_options", process_get_options},
+                                         {NULL, NULL}};
+static const luaL_Reg registry_funcs[] = {{"register", registry_register},
+                                          {"lookup", registry_lookup},
+                                          {"unregister", registry_unregister},
+                                          {NULL, NULL}};
+
+const struct vlib vlib_process = {"process", process_funcs, NULL, VLIB_GLOBAL | VLIB_ALWAYS};
+const struct vlib vlib_registry = {"process.registry", registry_funcs, NULL, VLIB_SUB};
+const struct vlib vlib_event = {"process.event", NULL, open_event, VLIB_SUB};

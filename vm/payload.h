@@ -1,0 +1,12 @@
+/*
+ * payload: payload objects (VTYPE_PAYLOAD): a value together with the name of its format. Internal to vm.
+ */
+#ifndef VM_PAYLOAD_H
+#define VM_PAYLOAD_H
+
+#include "vm/state.h"
+
+/* Pops a value and pushes a payload object of it. */
+void payload_wrap(lua_State *L);
+
+#endif

@@ -1,0 +1,29 @@
+/*
+ * pool: states that have run an entry, kept for the next process of that entry. Internal to vm.
+ *
+ * Each worker keeps a few per entry (a magazine), so that spawning and ending take no lock; full and empty magazines are
+ * levelled through the entry's shared list, half a magazine at a time (J. Bonwick and J. Adams, "Magazines and Vmem",
+ * 2001, has the idea). The number of pooled states is bounded; what is too many is closed.
+ */
+#ifndef VM_POOL_H
+#define VM_POOL_H
+
+#include "vm/entry.h"
+#include "vm/vstate.h"
+
+#define POOL_PER_ENTRY 2048 /* in the shared list of one entry */
+#define POOL_TOTAL 8192     /* in all lists of a vm */
+
+/* A state whose chunk is `e`'s, pooled or new; NULL without memory. Any attached thread. */
+struct vstate *pool_take(struct vm *vm, struct ventry *e);
+
+/* Gives a clean state back, or closes it. Any attached thread. */
+void pool_give(struct vstate *vs);
+
+/* Closes all states of an entry's shared list. */
+void pool_drain(struct ventry *e);
+
+/* The worker ends: its magazines go. In its thread. */
+void pool_worker_ended(struct worker *w);
+
+#endif

@@ -1,0 +1,308 @@
+#include "vm/spawn.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "sched/names.h"
+#include "vm/errobj.h"
+#include "vm/inbox.h"
+#include "vm/life.h"
+#include "vm/pool.h"
+#include "vm/task.h"
+#include "vm/vm_impl.h"
+
+#define TRACE_LEVELS_MAX (64u * 1024)
+
+/* --- error values ------------------------------------------------------------------------------------------------- */
+
+static struct failure *with_how(const struct failure *f, enum exit_how how, const char *stack, size_t stack_len) {
+    if (f->stack_len) {
+        stack = f->stack;
+        stack_len = f->stack_len;
+    }
+    struct failure *g = failure_new(f->kind, how, f->retryable, f->message, f->message_len, stack, stack_len,
+                                    f->details, f->details_len);
+    return g ? g : failure_format(f->kind, how, "not enough memory");
+}
+
+/* Runs protected: building the traceback takes memory. args: the coroutine as light userdata; returns the text. */
+static int make_traceback(lua_State *L) {
+    lua_State *co = lua_touserdata(L, 1);
+    struct vstate *vs = vstate_of(L);
+    luaL_traceback(L, co, NULL, 0);
+    size_t len;
+    const char *text = lua_tolstring(L, -1, &len);
+    vs->args.len = 0;
+    codec_buf_put(&vs->args, text, len < TRACE_LEVELS_MAX ? len : TRACE_LEVELS_MAX);
+    return 0;
+}
+
+struct failure *spawn_failure_from(lua_State *co, struct vstate *vs, enum exit_how how) {
+    const char *stack = "";
+    size_t stack_len = 0;
+    size_t limit = vs->memory_limit;
+    vs->memory_limit = 0;
+    vs->args.len = 0;
+    if (lua_cpcall(vs->L, make_traceback, co) == 0) {
+        stack = vs->args.data;
+        stack_len = vs->args.len;
+    } else {
+        lua_settop(vs->L, 0);
+    }
+    vs->memory_limit = limit;
+    struct failure *f = errobj_failure(co, -1);
+    if (f)
+        return with_how(f, how, stack, stack_len);
+    enum errkind kind = how == EXIT_START ? ERRKIND_INTERNAL : ERRKIND_UNKNOWN;
+    int type = lua_type(co, -1);
+    if (type == LUA_TSTRING || type == LUA_TNUMBER) {
+        size_t len;
+        char number[40];
+        const char *text;
+        if (type == LUA_TSTRING) {
+            text = lua_tolstring(co, -1, &len);
+        } else {
+            len = (size_t)snprintf(number, sizeof number, "%.14g", lua_tonumber(co, -1));
+            text = number;
+        }
+        f = failure_new(kind, how, RETRY_UNKNOWN, text, len, stack, stack_len, NULL, 0);
+    } else {
+        char text[64];
+        int n = snprintf(text, sizeof text, "(error object is a %s value)", lua_typename(co, type));
+        f = failure_new(kind, how, RETRY_UNKNOWN, text, (size_t)n, stack, stack_len, NULL, 0);
+    }
+    return f ? f : failure_format(kind, how, "not enough memory");
+}
+
+/* --- the end of the file's top level, and of main -------------------------------------------------------------------- */
+
+static bool start_failed(struct proc *p, struct failure *f) {
+    p->failure = f;
+    return false;
+}
+
+/* MSG_REPLY's failure is released with it. */
+static void reply_release(struct msg *m) {
+    failure_release(m->u.ptr);
+    mem_free(m);
+}
+
+static void tell_starter(struct vstate *vs, struct failure *f) {
+    if (pid_none(vs->starter))
+        return;
+    struct msg *m = msg_signal(MSG_REPLY, vs->proc->pid);
+    if (m) {
+        m->aux = REPLY_STARTED;
+        m->u.ptr = failure_hold(f);
+        m->release = reply_release;
+        if (proc_post(sched_self, vs->starter, m) != SEND_OK)
+            msg_free(m);
+    }
+    vs->starter = (struct pid){0};
+}
+
+bool spawn_prepare_main(struct proc *p) {
+    struct vstate *vs = p->data;
+    lua_State *co = vs->main.co;
+    const struct ventry *e = vs->entry;
+    int type = lua_gettop(co) ? lua_type(co, 1) : LUA_TNIL;
+    if (type != LUA_TTABLE && type != LUA_TFUNCTION)
+        return start_failed(p, failure_format(ERRKIND_INTERNAL, EXIT_START,
+                                              "entry %s: the file returns a %s value, not a table with the method '%s'",
+                                              e->id, lua_typename(co, type), e->method));
+    lua_settop(co, 1);
+    if (type == LUA_TTABLE) {
+        lua_pushstring(co, e->method);
+        lua_rawget(co, 1);
+        if (lua_type(co, -1) != LUA_TFUNCTION)
+            return start_failed(p, failure_format(ERRKIND_INTERNAL, EXIT_START,
+                                                  "entry %s: the file returns a table without the method '%s'", e->id,
+                                                  e->method));
+        lua_replace(co, 1);
+    }
+    luaL_checkstack(co, (int)vs->arg_count + 8, "arguments");
+    const char *data = vs->args.data;
+    size_t left = vs->args.len;
+    for (unsigned i = 0; i < vs->arg_count; i++) {
+        size_t used = codec_decode_next(co, data, left);
+        if (!used)
+            return start_failed(p, failure_format(ERRKIND_INTERNAL, EXIT_START, "entry %s: argument %u is damaged",
+                                                  e->id, i + 1));
+        data += used;
+        left -= used;
+    }
+    vs->main.nargs = (int)vs->arg_count;
+    vs->args.len = 0;
+    if (vs->args.cap > 4096)
+        codec_buf_free(&vs->args);
+    vs->top_level = false;
+    tell_starter(vs, NULL);
+    return true;
+}
+
+void spawn_main_returned(struct proc *p, lua_State *co, int n) {
+    struct vstate *vs = p->data;
+    struct failure *f = n >= 2 ? errobj_failure(co, 2) : NULL;
+    if (f) {
+        p->failure = with_how(f, EXIT_RETURNED, "", 0);
+        return;
+    }
+    if (n >= 2 && lua_type(co, 2) == LUA_TSTRING) {
+        size_t len;
+        const char *text = lua_tolstring(co, 2, &len);
+        p->failure = failure_new(ERRKIND_UNKNOWN, EXIT_RETURNED, RETRY_UNKNOWN, text, len, "", 0, NULL, 0);
+        if (!p->failure)
+            p->failure = failure_format(ERRKIND_UNKNOWN, EXIT_RETURNED, "not enough memory");
+        return;
+    }
+    if (n == 0 || lua_type(co, 1) == LUA_TNIL)
+        return;
+    char why[256];
+    struct codec_buf *b = &vs->args;
+    b->len = 0;
+    enum codec_status s = codec_encode(co, 1, "result", MSG_DATA_MAX, b, why, sizeof why);
+    if (s == CODEC_OK)
+        p->result = mem_alloc(b->len);
+    if (!p->result) {
+        if (s == CODEC_OK || s == CODEC_NO_MEMORY)
+            snprintf(why, sizeof why, "result: not enough memory");
+        p->failure = failure_format(ERRKIND_INVALID, EXIT_RAISED, "%s", why);
+        return;
+    }
+    memcpy(p->result, b->data, b->len);
+    p->result_len = (uint32_t)b->len;
+    b->len = 0;
+}
+
+/* --- behaviour ---------------------------------------------------------------------------------------------------------- */
+
+static void report(struct proc *p, struct vstate *vs) {
+    const struct vm_hooks *hooks = &vs->vm->hooks;
+    if (!hooks->failed || !p->failure || vs->top_level)
+        return;
+    char topics[VSTATE_TOPICS * (VSTATE_TOPIC_MAX + 2)] = "";
+    size_t at = 0;
+    unsigned n = vs->topic_at < VSTATE_TOPICS ? vs->topic_at : VSTATE_TOPICS;
+    for (unsigned i = 0; i < n; i++)
+        at += (size_t)snprintf(topics + at, sizeof topics - at, "%s%s", i ? ", " : "",
+                               vs->topics_seen[(vs->topic_at - n + i) % VSTATE_TOPICS]);
+    hooks->failed(p, vs->entry->id, p->failure, topics);
+}
+
+static void behaviour_close(struct proc *p) {
+    struct vstate *vs = p->data;
+    if (vs->top_level)
+        tell_starter(vs, p->failure);
+    report(p, vs);
+    p->data = NULL;
+    life_end(vs);
+}
+
+const struct behaviour spawn_behaviour = {
+    .name = "lua", .deliver = inbox_deliver, .step = task_step, .close = behaviour_close};
+
+/* --- birth ---------------------------------------------------------------------------------------------------------------- */
+
+static enum spawned failed(struct failure **f, struct failure *why) {
+    *f = why;
+    return SPAWN_FAILED;
+}
+
+static struct failure *refusal(const struct spawn_request *r, enum spawn_status status) {
+    const struct host *h = r->host;
+    switch (status) {
+    case SPAWN_LIMIT:
+        return failure_format(ERRKIND_RATE_LIMITED, EXIT_START, "host %s is full: %llu processes (max_processes)",
+                              h->id, (unsigned long long)h->limits.max_processes);
+    case SPAWN_STOPPED:
+        return failure_format(ERRKIND_UNAVAILABLE, EXIT_START, "host %s is not running", h->id);
+    default:
+        return failure_format(ERRKIND_RATE_LIMITED, EXIT_START, "not enough memory for a process of %s", r->entry->id);
+    }
+}
+
+static void abort_start(struct proc *p, struct proc *parent, struct failure *why) {
+    struct sched_thread *t = sched_self;
+    struct proc *current = t->current;
+    t->current = parent;
+    proc_abort(t, p, why);
+    t->current = current;
+}
+
+/* Runs the top level at once, in this thread, as if the new process had been scheduled. */
+static enum start start_now(struct proc *p) {
+    struct sched_thread *t = sched_self;
+    struct proc *parent = t->current;
+    t->current = p;
+    t->nested++;
+    enum start s = task_start_now(p);
+    t->nested--;
+    t->current = parent;
+    return s;
+}
+
+#define NESTED_MAX 3 /* a top level that spawns runs inside its spawner's; deeper, it is scheduled instead */
+
+enum spawned spawn_process(struct vm *vm, const struct spawn_request *r, struct pid *pid, struct failure **f) {
+    struct sched_thread *t = sched_self;
+    struct vstate *vs = pool_take(vm, r->entry);
+    if (!vs)
+        return failed(f, refusal(r, SPAWN_NO_MEMORY));
+    struct spawn how = {.host = r->host,
+                        .behaviour = &spawn_behaviour,
+                        .data = vs,
+                        .label = r->entry->id,
+                        .parent = r->parent,
+                        .monitor = r->monitor,
+                        .link = r->link};
+    enum spawn_status status;
+    struct proc *p = proc_new(t, &how, &status);
+    if (!p) {
+        pool_give(vs);
+        return failed(f, refusal(r, status));
+    }
+    *pid = p->pid;
+    bool ok = life_begin(vs, p) && codec_buf_put(&vs->args, r->args.data, r->args.len);
+    vs->arg_count = r->args.count;
+    if (!ok) {
+        abort_start(p, r->parent, refusal(r, SPAWN_NO_MEMORY));
+        return failed(f, refusal(r, SPAWN_NO_MEMORY));
+    }
+    if (!t->worker || t->nested >= NESTED_MAX) {
+        vs->starter = r->parent ? r->parent->pid : (struct pid){0};
+        task_ready(vs, &vs->main, WAKE_START);
+        proc_start(t, p);
+        return SPAWNED_LATER;
+    }
+    if (r->parent)
+        vs->starter = (struct pid){0};
+    switch (start_now(p)) {
+    case START_DONE:
+        proc_start(t, p);
+        return SPAWNED;
+    case START_LATER:
+        vs->starter = r->parent ? r->parent->pid : (struct pid){0};
+        proc_start(t, p);
+        return SPAWNED_LATER;
+    case START_FAILED:
+        break;
+    }
+    *f = failure_hold(p->failure);
+    abort_start(p, r->parent, failure_hold(p->failure));
+    return SPAWN_FAILED;
+}
+
+struct pid vm_spawn(struct vm *vm, const char *entry, struct host *host, struct proc *parent, bool monitor,
+                    const struct vm_args *args, struct failure **f) {
+    struct pid pid = {0};
+    struct spawn_request r = {.host = host, .parent = parent, .monitor = monitor, .args = *args};
+    r.entry = ventry_find(vm, entry, strlen(entry));
+    if (!r.entry || r.entry->kind == VM_LIBRARY || r.entry->kind == VM_OTHER) {
+        *f = failure_format(r.entry ? ERRKIND_INVALID : ERRKIND_NOT_FOUND, EXIT_START,
+                            r.entry ? "entry %s is no process" : "entry not found: %s", entry);
+        return pid;
+    }
+    if (spawn_process(vm, &r, &pid, f) == SPAWN_FAILED)
+        return (struct pid){0};
+    return pid;
+}

@@ -1,0 +1,38 @@
+/*
+ * spawn: birth, outcome and burial of Lua processes. Internal to vm.
+ */
+#ifndef VM_SPAWN_H
+#define VM_SPAWN_H
+
+#include "vm/entry.h"
+#include "vm/vstate.h"
+
+struct spawn_request {
+    struct ventry *entry;
+    struct host *host;
+    struct proc *parent; /* inside which this runs; NULL */
+    bool monitor, link;
+    struct vm_args args;
+};
+
+/* SPAWNED_LATER: the top level blocked or was interrupted; a MSG_REPLY with aux REPLY_STARTED tells how it went. */
+enum spawned { SPAWNED, SPAWNED_LATER, SPAWN_FAILED };
+
+/* The aux of MSG_REPLY nodes that the vm sends itself. */
+enum { REPLY_STARTED = 1, REPLY_INFO = 2 };
+
+/* On SPAWN_FAILED *f is a reference for the caller. Any attached thread. */
+enum spawned spawn_process(struct vm *vm, const struct spawn_request *r, struct pid *pid, struct failure **f);
+
+/* The top level has returned: leaves main and its arguments on the main coroutine, ready to run. false: p->failure. */
+bool spawn_prepare_main(struct proc *p);
+
+/* main has returned with `n` values on its stack: sets the outcome. */
+void spawn_main_returned(struct proc *p, lua_State *co, int n);
+
+/* The error value on top of `co`'s stack becomes a failure (a new reference), with a traceback. */
+struct failure *spawn_failure_from(lua_State *co, struct vstate *vs, enum exit_how how);
+
+extern const struct behaviour spawn_behaviour;
+
+#endif

@@ -1,0 +1,350 @@
+#include "vm/task.h"
+
+#include <setjmp.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "vm/chan.h"
+#include "vm/env.h"
+#include "vm/inbox.h"
+#include "vm/life.h"
+#include "vm/mod_process.h"
+#include "vm/panic.h"
+#include "vm/preempt.h"
+#include "vm/spawn.h"
+#include "vm/timer.h"
+#include "vm/vm_impl.h"
+
+/* --- states ------------------------------------------------------------------------------------------------------- */
+
+void task_init_main(lua_State *L, struct vstate *vs) {
+    memset(&vs->main, 0, sizeof vs->main);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, REG_MAIN);
+    vs->main.co = lua_tothread(L, -1);
+    lua_settop(L, -2);
+    if (!vs->main.co) {
+        vs->main.co = lua_newthread(L);
+        lua_rawseti(L, LUA_REGISTRYINDEX, REG_MAIN);
+    }
+    vs->ready = NULL;
+    vs->ready_end = &vs->ready;
+}
+
+void task_ready(struct vstate *vs, struct task *t, enum wake_kind wake) {
+    t->wake = wake;
+    t->next = NULL;
+    *vs->ready_end = t;
+    vs->ready_end = &t->next;
+}
+
+static struct task *take_ready(struct vstate *vs) {
+    struct task *t = vs->ready;
+    if (t) {
+        vs->ready = t->next;
+        if (!vs->ready)
+            vs->ready_end = &vs->ready;
+    }
+    return t;
+}
+
+int task_hold(lua_State *L, struct vstate *vs, struct task *t) {
+    if (!t->hold)
+        t->hold = anchor_take(L, vs);
+    return t->hold;
+}
+
+void task_check_block(lua_State *L) {
+    if (!vstate_of(L)->current)
+        luaL_error(L, "a blocking call cannot be made here");
+    if (!lua_isyieldable(L))
+        luaL_error(L, "attempt to yield across C-call boundary");
+}
+
+int task_block(lua_State *L, struct vstate *vs, enum task_state why) {
+    vs->current->state = why;
+    lua_pushlightuserdata(L, TASK_MARK);
+    return lua_yield(L, 1);
+}
+
+void task_refuse(lua_State *L, struct vstate *vs) {
+    struct task *t = vs->current;
+    task_unqueue(t);
+    if (t->state == TASK_SLEEP)
+        vtimer_cancel_sleep(t);
+    t->state = TASK_READY;
+    t->raise = "attempt to yield across C-call boundary";
+    preempt_raise(L, vs);
+}
+
+/* --- coroutine.spawn ------------------------------------------------------------------------------------------------ */
+
+static enum step run_task(struct proc *p, struct vstate *vs, struct task *t);
+
+int task_spawn(lua_State *L) {
+    struct vstate *vs = vstate_of(L);
+    struct vm_host *limits = vs->proc->host->user;
+    lua_State *co = lua_tothread(L, 1);
+    if (limits && limits->max_coroutines && vs->live_tasks >= limits->max_coroutines)
+        return luaL_error(L, "coroutine limit exceeded: %d coroutines (max_coroutines)", (int)vs->live_tasks);
+    struct task *t = mem_calloc(1, sizeof *t);
+    if (!t)
+        return luaL_error(L, "not enough memory");
+    /* On the list before anything can raise: whatever happens, task_drop_all finds it. */
+    t->all_next = vs->tasks;
+    t->all_link = &vs->tasks;
+    if (vs->tasks)
+        vs->tasks->all_link = &t->all_next;
+    vs->tasks = t;
+    vs->live_tasks++;
+    t->state = TASK_DEAD;
+    task_hold(L, vs, t);
+    anchor_push(L, vs);
+    lua_pushvalue(L, 1);
+    lua_rawseti(L, -2, t->hold + ANCHOR_CO);
+    lua_settop(L, -2);
+    t->co = co;
+    t->nargs = lua_gettop(L) - 1;
+    if (!lua_checkstack(co, t->nargs + 1))
+        return luaL_error(L, "stack overflow");
+    lua_xmove(L, co, t->nargs);
+    t->state = TASK_READY;
+    /* It runs at once, up to its first blocking call: before the ready ones, inside this call. */
+    struct task *caller = vs->current;
+    t->wake = WAKE_START;
+    run_task(vs->proc, vs, t);
+    vs->current = caller;
+    if (vs->proc->failure) {
+        /* It failed, which ends the process: the caller never runs again. */
+        if (!lua_isyieldable(L))
+            return luaL_error(L, "the process ends");
+        lua_pushlightuserdata(L, TASK_MARK);
+        return lua_yield(L, 1);
+    }
+    lua_pushvalue(L, 1);
+    return 1;
+}
+
+static void forget_task(lua_State *L, struct vstate *vs, struct task *t) {
+    if (t == &vs->main)
+        return;
+    *t->all_link = t->all_next;
+    if (t->all_next)
+        t->all_next->all_link = t->all_link;
+    vs->live_tasks--;
+    if (t->hold)
+        anchor_drop(L, vs, t->hold);
+    vtimer_free_sleep(t);
+    mem_free(t->many);
+    mem_free(t);
+}
+
+/* --- running ------------------------------------------------------------------------------------------------------------ */
+
+static void fail(struct proc *p, struct failure *f) {
+    if (!p->failure)
+        p->failure = f;
+    else
+        failure_release(f);
+}
+
+/* Values for the task to be resumed with, on its coroutine. */
+static int push_wake(struct vstate *vs, struct task *t) {
+    switch (t->wake) {
+    case WAKE_START:
+        return t->nargs;
+    case WAKE_NOTHING:
+        return 0;
+    case WAKE_REPLY:
+        return reply_push(t->co, vs, t);
+    default:
+        return chan_push_wake(t->co, vs, t);
+    }
+}
+
+/* Resumes one task. STEP_WAIT: it blocked or is done, others may run. */
+static enum step run_task(struct proc *p, struct vstate *vs, struct task *t) {
+    lua_State *co = t->co;
+    struct worker *w = sched_self->worker;
+    vs->current = t;
+    int n = push_wake(vs, t);
+    t->state = TASK_READY;
+    if (t->raise)
+        preempt_raise(co, vs);
+    void *outer = worker_published(w);
+    worker_publish(w, vs);
+    int rc = lua_resume(co, n);
+    worker_publish(w, outer);
+    vs->current = NULL;
+    if (vs->armed)
+        preempt_disarm(vs);
+    if (p->failure)
+        return STEP_EXIT; /* a coroutine that it spawned has ended the process */
+    if (rc == LUA_YIELD) {
+        if (!vs->preempted) {
+            if (t->state != TASK_READY)
+                return STEP_WAIT;
+            task_ready(vs, t, WAKE_NOTHING); /* it only gave way */
+            return STEP_AGAIN;
+        }
+        vs->preempted = false;
+        if (t->state == TASK_READY) { /* interrupted: it goes on first */
+            t->wake = WAKE_NOTHING;
+            t->next = vs->ready;
+            vs->ready = t;
+            if (!t->next)
+                vs->ready_end = &t->next;
+        }
+        return STEP_AGAIN;
+    }
+    t->state = TASK_DEAD;
+    if (rc == 0 && t->raise) {
+        fail(p, failure_format(ERRKIND_UNKNOWN, EXIT_RAISED, "%s", t->raise));
+        return STEP_EXIT;
+    }
+    if (rc != 0) {
+        fail(p, spawn_failure_from(co, vs, vs->top_level ? EXIT_START : EXIT_RAISED));
+        return STEP_EXIT;
+    }
+    if (t != &vs->main) {
+        forget_task(co, vs, t);
+        return STEP_WAIT;
+    }
+    if (vs->top_level) {
+        if (!spawn_prepare_main(p))
+            return STEP_EXIT;
+        task_ready(vs, t, WAKE_START);
+        return STEP_WAIT;
+    }
+    spawn_main_returned(p, co, lua_gettop(co));
+    return STEP_EXIT;
+}
+
+/* Whether something outside the process could still wake one of its tasks. */
+static bool hopeful(const struct task *t) {
+    switch (t->state) {
+    case TASK_RECEIVE:
+        return t->one.queued && chan_external(t->one.chan);
+    case TASK_SELECT:
+        for (uint16_t i = 0; i < t->many_n; i++)
+            if (chan_external(t->many[i].chan))
+                return true;
+        return false;
+    case TASK_SLEEP:
+    case TASK_WAIT_PROC:
+    case TASK_READY:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool deadlocked(struct vstate *vs) {
+    if (hopeful(&vs->main))
+        return false;
+    for (struct task *t = vs->tasks; t; t = t->all_next)
+        if (hopeful(t))
+            return false;
+    return true;
+}
+
+static enum step run_ready(struct proc *p, struct vstate *vs) {
+    struct worker *w = sched_self->worker;
+    for (struct task *t; (t = take_ready(vs));) {
+        enum step s = run_task(p, vs, t);
+        if (vs->over_memory)
+            s = STEP_EXIT;
+        if (s != STEP_WAIT)
+            return s;
+        if (proc_poll(p))
+            return STEP_EXIT;
+        if (vs->ready && worker_must_yield(w))
+            return STEP_AGAIN;
+    }
+    if (deadlocked(vs)) {
+        fail(p, failure_format(ERRKIND_UNKNOWN, EXIT_RAISED, "deadlock: all coroutines blocked"));
+        return STEP_EXIT;
+    }
+    return STEP_WAIT;
+}
+
+static void limit_failure(struct proc *p, struct vstate *vs) {
+    failure_release(p->failure);
+    p->failure = failure_format(ERRKIND_RATE_LIMITED, EXIT_LIMIT,
+                                "memory limit exceeded: more than %zu bytes (process_memory)", vs->memory_limit);
+}
+
+enum step task_step(struct proc *p) {
+    struct vstate *volatile vs = p->data;
+    struct panic here;
+    enum step s;
+    panic_enter(&here);
+    if (setjmp(here.jump) == 0) {
+        s = run_ready(p, vs);
+    } else { /* Lua was out of memory outside of any coroutine */
+        vs->dirty = true;
+        worker_publish(sched_self->worker, NULL);
+        vs->current = NULL;
+        fail(p, failure_format(ERRKIND_INTERNAL, EXIT_RAISED, "not enough memory"));
+        s = STEP_EXIT;
+    }
+    panic_leave(&here);
+    if (vs->over_memory) {
+        limit_failure(p, vs);
+        s = STEP_EXIT;
+    }
+    vm_account(vs);
+    if (s != STEP_EXIT)
+        life_consider_jit(vs, s == STEP_AGAIN);
+    return s;
+}
+
+static int run_main(lua_State *L) {
+    struct proc *p = lua_touserdata(L, 1);
+    struct vstate *vs = p->data;
+    vs->start_step = run_task(p, vs, &vs->main);
+    return 0;
+}
+
+enum start task_start_now(struct proc *p) {
+    struct vstate *vs = p->data;
+    enum start result = START_FAILED;
+    vs->start_step = STEP_EXIT;
+    /* Protected by a call, not by a panic frame: frames of the spawning process' Lua code are below us. */
+    if (lua_cpcall(vs->L, run_main, p) != 0) {
+        lua_settop(vs->L, 0);
+        vs->dirty = true;
+        vs->current = NULL;
+        worker_publish(sched_self->worker, NULL);
+        fail(p, failure_format(ERRKIND_INTERNAL, EXIT_START, "not enough memory"));
+    } else if (vs->start_step == STEP_WAIT) {
+        result = vs->top_level ? START_LATER : START_DONE;
+    } else if (vs->start_step == STEP_AGAIN) {
+        result = START_LATER;
+    }
+    if (vs->over_memory) {
+        limit_failure(p, vs);
+        result = START_FAILED;
+    }
+    return result;
+}
+
+void task_drop_all(struct vstate *vs) {
+    task_unqueue(&vs->main);
+    vtimer_free_sleep(&vs->main);
+    mem_free(vs->main.many);
+    if (vs->main.msg)
+        vstate_consumed(vs, vs->main.msg);
+    for (struct task *t = vs->tasks, *next; t; t = next) {
+        next = t->all_next;
+        task_unqueue(t);
+        if (t->msg)
+            vstate_consumed(vs, t->msg);
+        vtimer_free_sleep(t);
+        mem_free(t->many);
+        mem_free(t);
+    }
+    vs->tasks = NULL;
+    vs->live_tasks = 0;
+    vs->ready = NULL;
+    memset(&vs->main, 0, sizeof vs->main);
+}

@@ -1,0 +1,42 @@
+#include "vm/vm.h"
+
+#include "base/alloc.h"
+#include "vm/pool.h"
+#include "vm/preempt.h"
+#include "vm/vm_impl.h"
+
+bool vstate_wippy(const struct vstate *vs) {
+    return vs->wippy;
+}
+
+struct vm *vm_create(struct node *n, const struct vm_hooks *hooks) {
+    struct vm *vm = mem_calloc(1, sizeof *vm);
+    if (!vm)
+        return NULL;
+    vm->node = n;
+    vm->hooks = *hooks;
+    vm->preempts_compiled = preempt_self_check();
+    return vm;
+}
+
+void vm_destroy(struct vm *vm) {
+    struct vm_code *c = atomic_load_explicit(&vm->code, memory_order_acquire);
+    while (c) {
+        struct vm_code *older = c->older;
+        struct ventry *e, *next;
+        HASH_ITER(hh, c->entries, e, next) {
+            pool_drain(e);
+        }
+        vm_code_free(c);
+        c = older;
+    }
+    mem_free(vm);
+}
+
+void vm_worker_ended(struct worker *w) {
+    pool_worker_ended(w);
+}
+
+bool vm_preempts_compiled(const struct vm *vm) {
+    return vm->preempts_compiled;
+}

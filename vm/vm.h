@@ -1,0 +1,108 @@
+/*
+ * vm: runs Lua entries as processes of the scheduler. What src/ needs to know of it.
+ *
+ * One vm per node. vm_create before any host, vm_destroy after node_destroy has ended all processes. Functions are
+ * called by the owner thread except where said.
+ */
+#ifndef VM_VM_H
+#define VM_VM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sched/node.h"
+
+struct vm;
+
+/* --- code --------------------------------------------------------------------------------------------------- */
+
+enum vm_entry_kind { VM_PROCESS, VM_FUNCTION, VM_LIBRARY, VM_OTHER /* no code: only so that errors can say so */ };
+
+struct vm_import_def {
+    const char *alias;
+    const char *id; /* of a library entry */
+};
+
+enum vm_compat { VM_COMPAT_INHERIT = -1, VM_COMPAT_SEED, VM_COMPAT_WIPPY };
+
+/* One piece of code, as configured. Everything is copied. */
+struct vm_entry_def {
+    const char *id; /* "ns:name" */
+    enum vm_entry_kind kind;
+    const char *method;     /* "main" */
+    const char *chunk_name; /* as Lua wants it: "@file.lua" or "=ns:name" */
+    const char *source;
+    size_t source_len;
+    enum vm_compat compat;
+    bool limited; /* only `modules` may be required */
+    const char *const *modules;
+    size_t module_count;
+    const struct vm_import_def *imports;
+    size_t import_count;
+    const char *default_host; /* meta.default_host or host; NULL */
+};
+
+struct vm_code; /* a set of entries, immutable once installed */
+
+/* Compiles `def` and adds it to a set that is not installed yet. false: `err` (cut at cap) says why, and *line, if
+ * it is a syntax error, where (0 otherwise). Any thread; uses a scratch state of its own. */
+struct vm_code *vm_code_new(void);
+bool vm_code_add(struct vm_code *c, const struct vm_entry_def *def, char *err, size_t cap, int *line);
+void vm_code_free(struct vm_code *c); /* a set that was never installed */
+
+/* Only compiles. Any thread. */
+bool vm_check_source(const char *source, size_t len, const char *chunk_name, enum vm_compat compat, char *err,
+                     size_t cap, int *line);
+
+/* Makes `c` what spawns use from now on (taken over); running processes keep what they run. */
+void vm_install(struct vm *vm, struct vm_code *c);
+
+/* --- life --------------------------------------------------------------------------------------------------- */
+
+enum vm_jit { VM_JIT_OFF, VM_JIT_ON, VM_JIT_AUTO };
+
+/* What the vm wants to know of a host; attached as host->user. */
+struct vm_host {
+    enum vm_jit jit;
+    enum vm_compat compat;
+    uint32_t max_timers;     /* per process; 0: no limit */
+    uint32_t max_coroutines; /* per process, coroutine.spawn; 0: no limit */
+};
+
+struct vm_hooks {
+    /* One whole line (with its newline) that a process printed. Worker thread; must not block for long. */
+    void (*print)(struct proc *p, const char *line, size_t len);
+    /* A process failed: the crash report's material. Worker thread. */
+    void (*failed)(struct proc *p, const char *entry, const struct failure *f, const char *topics);
+    /* Whether env.get and os.getenv may read that name. Any thread. */
+    bool (*env_allowed)(const char *name);
+};
+
+struct vm *vm_create(struct node *n, const struct vm_hooks *hooks); /* NULL without memory */
+void vm_destroy(struct vm *vm);
+
+/* To be put into node_hooks.preempt / worker_ended. */
+void vm_preempt(void *running);
+void vm_worker_ended(struct worker *w);
+
+/* true when compiled loops of the LuaJIT we run with can be interrupted; found out by vm_create. */
+bool vm_preempts_compiled(const struct vm *vm);
+
+/* --- processes ------------------------------------------------------------------------------------------------ */
+
+/* Encoded arguments: values one after the other, as codec_encode wrote them. */
+struct vm_args {
+    const char *data;
+    size_t len;
+    unsigned count;
+};
+
+/*
+ * Starts `entry` on `host` from outside Lua (supervisor, tool). `parent` may be NULL. The arguments are copied. Returns
+ * its pid; none on failure, and then *f (a reference for the caller) says why. Any attached thread.
+ */
+struct pid vm_spawn(struct vm *vm, const char *entry, struct host *host, struct proc *parent, bool monitor,
+                    const struct vm_args *args, struct failure **f);
+
+#endif

@@ -1,0 +1,24 @@
+/*
+ * vm_impl: the vm's own data. Internal to vm.
+ */
+#ifndef VM_VM_IMPL_H
+#define VM_VM_IMPL_H
+
+#include <stdatomic.h>
+
+#include "vm/entry.h"
+#include "vm/vm.h"
+
+/* States with machine code share one address range (design note vm/README.md): with `jit: auto` no more than this. */
+#define VM_JIT_STATES 6000
+
+struct vm {
+    struct node *node;
+    struct vm_hooks hooks;
+    _Atomic(struct vm_code *) code; /* release by vm_install, acquire by ventry_find */
+    _Atomic unsigned jit_states;    /* relaxed: a figure */
+    _Atomic unsigned pooled;        /* relaxed: a figure */
+    bool preempts_compiled;
+};
+
+#endif

@@ -1,0 +1,200 @@
+/*
+ * vstate: the inside of a Lua process. Internal to vm.
+ *
+ * One LuaJIT state holds one process at a time. Whatever the process can reach hangs on four things that are new for
+ * every process: its environment table, its anchor table (objects that C refers to), its table of loaded
+ * modules, and its coroutines. The rest (libraries, the entry's compiled chunk with its traces, metatables) stays
+ * when the state is recycled and cannot be written to by user code.
+ *
+ * Used by the worker that runs the process only.
+ */
+#ifndef VM_VSTATE_H
+#define VM_VSTATE_H
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sched/host.h"
+#include "sched/msg.h"
+#include "sched/node.h"
+#include "sched/proc.h"
+#include "vm/codec.h"
+#include "vm/state.h"
+#include "vm/vm.h"
+
+/* Fixed places in the registry's array part; types come first (vm/vtype.c). */
+enum registry_slot {
+    REG_BASE = VTYPE_COUNT, /* table behind every environment: base functions, filled on demand */
+    REG_ENV_META,           /* metatable of environments */
+    REG_CHUNK,              /* the entry's chunk */
+    REG_MAIN,               /* the main coroutine */
+    REG_LIBS,               /* real module tables, by index in vlib_all */
+    REG_LIB_METAS,          /* metatables of their proxies */
+    REG_ENV,                /* this process' environment */
+    REG_ANCHOR,             /* this process' anchor table, or false */
+    REG_LOADED,             /* this process' modules: name -> value, or false */
+    REG_IMPORTS,            /* compiled chunks of imported libraries: id -> function, or false */
+    REG_CORO,               /* the coroutine module's functions, or false */
+    REG_LAST
+};
+
+/* Why a coroutine of the process does not run. */
+enum task_state { TASK_READY, TASK_RECEIVE, TASK_SEND, TASK_SELECT, TASK_SLEEP, TASK_WAIT_PROC, TASK_DEAD };
+
+/* What a ready task is resumed with. */
+enum wake_kind {
+    WAKE_START,    /* first run: `nargs` values are on its stack */
+    WAKE_NOTHING,  /* no values */
+    WAKE_MSG,      /* the element made of `msg` arrived at `chan` */
+    WAKE_VALUE,    /* a value handed over by a sender stands in the anchor's slot of the task */
+    WAKE_CLOSED,   /* the channel was closed: nil, false for a receiver, an error for a sender */
+    WAKE_SENT,     /* a blocked send went through */
+    WAKE_REPLY     /* `msg` is a reply of the kind that the task waits for */
+};
+
+/* Beside the first of the three slots that anchor_take gives. */
+enum { ANCHOR_CO = 1, ANCHOR_CHAN = 2, ANCHOR_STRIDE = 3 };
+
+struct chan;
+struct task;
+
+/* A task's place in a channel's queue. */
+struct waiter {
+    struct waiter *next, **link;
+    struct task *task;
+    struct chan *chan;
+    uint16_t index; /* 1-based case of a select, 0: a plain receive or send */
+    bool send;
+    bool queued;
+};
+
+struct task {
+    struct task *next; /* ready list */
+    struct task *all_next, **all_link;
+    lua_State *co;
+    enum task_state state;
+    enum wake_kind wake;
+    int nargs;
+    uint16_t wake_index;
+    struct chan *wake_chan;
+    struct msg *msg;
+    struct pid wait_pid; /* TASK_WAIT_PROC: who has to answer */
+    bool wait_end;       /* and whether its end is the answer (exec), not its start */
+    int hold;          /* its slots in the anchor table: value or cases; + ANCHOR_CO; + ANCHOR_CHAN. 0: none yet */
+    const char *raise; /* it is resumed with this error instead of values */
+    struct waiter one;       /* plain receive and send */
+    struct waiter *many;     /* select: `many_n` of them, from mem_alloc */
+    uint16_t many_n, many_cap;
+    struct vtimer *sleep;
+};
+
+/* Kinds of channels: where their elements come from. */
+enum chan_kind { CHAN_LOCAL, CHAN_TOPIC, CHAN_INBOX, CHAN_EVENTS, CHAN_TIMER, CHAN_EXTERN };
+
+struct msgq {
+    struct msg *first, *last;
+    uint32_t n;
+};
+
+/* VTYPE_CHANNEL. */
+struct chan {
+    struct vhead head;
+    uint8_t kind; /* enum chan_kind */
+    bool closed;
+    bool full_messages; /* elements are message objects */
+    bool has_table;     /* it has an environment table of its own */
+    uint32_t cap;       /* CHAN_LOCAL */
+    uint32_t first, count; /* CHAN_LOCAL: ring of values in the environment table, from CHAN_VALUES on */
+    int anchor;         /* slot in the anchor table that keeps it alive, 0: none */
+    struct vtimer *timer; /* CHAN_TIMER: what feeds it; NULL: nothing any more */
+    struct msgq queue;  /* elements not decoded yet */
+    struct waiter *receivers, **receivers_end;
+    struct waiter *senders, **senders_end;
+    /* CHAN_TOPIC */
+    struct chan *next_topic;
+    uint32_t topic_hash;
+    uint16_t topic_len;
+    char *topic; /* mem_alloc */
+};
+
+/* Keys in a channel's environment table. */
+enum { CHAN_CASE = 1, CHAN_VALUES = 2 };
+
+struct ventry;
+
+#define VSTATE_TOPICS 4
+#define VSTATE_TOPIC_MAX 24
+
+struct vstate {
+    lua_State *L; /* the state's main thread; never runs user code */
+    size_t memory, memory_limit;
+    struct vm *vm;
+    struct node *vm_node;
+    struct proc *proc;
+    struct ventry *entry;
+    struct vstate *next; /* in a pool */
+    size_t baseline;     /* memory when it was new */
+
+    /* flags of the state */
+    bool base_open, jit_on, dirty; /* dirty: never recycle */
+
+    /* flags of the process; top_level: its file runs, main has not begun */
+    bool wippy, preempted, top_level, over_memory;
+    volatile sig_atomic_t armed; /* the hook is set; by the preempt signal in this thread */
+    uint32_t timers, live_tasks, steps, waiting_tasks; /* waiting_tasks: in TASK_WAIT_PROC */
+    int anchor_next, anchor_free;
+
+    struct task main;
+    struct task *current;
+    struct task *ready, **ready_end;
+    struct task *tasks; /* all but main */
+    struct chan *topics, *inbox, *events;
+    struct msgq unclaimed; /* messages that nobody listens for yet */
+    struct msgq early_events;
+    struct msg *in_hand; /* being turned into a Lua value */
+    struct vtimer *timer_list; /* all of this process */
+    enum step start_step;  /* what task_start_now saw */
+    struct pid starter;    /* whom to tell how the top level went; none: nobody waits */
+    struct codec_buf args;
+    unsigned arg_count;
+    uint8_t topic_at;
+    char topics_seen[VSTATE_TOPICS][VSTATE_TOPIC_MAX]; /* the last received, for crash reports */
+};
+
+/* --- small helpers shared by the files of vm ----------------------------------------------------------------- */
+
+static inline void msgq_add(struct msgq *q, struct msg *m) {
+    m->next = NULL;
+    if (q->last)
+        q->last->next = m;
+    else
+        q->first = m;
+    q->last = m;
+    q->n++;
+}
+
+static inline struct msg *msgq_take(struct msgq *q) {
+    struct msg *m = q->first;
+    if (m) {
+        q->first = m->next;
+        if (!q->first)
+            q->last = NULL;
+        q->n--;
+    }
+    return m;
+}
+
+/* Publishes the memory figure. */
+static inline void vm_account(struct vstate *vs) {
+    if (vs->memory != atomic_load_explicit(&vs->proc->memory, memory_order_relaxed))
+        proc_account(vs->proc, vs->memory);
+}
+
+/* A message is used up: off the mailbox's books, and freed. */
+static inline void vstate_consumed(struct vstate *vs, struct msg *m) {
+    proc_consumed(vs->proc, m);
+    msg_free(m);
+}
+
+#endif
