@@ -17,20 +17,20 @@
 #include "base/errkind.h"
 
 /* How a process came to its end; the supervisor's restart rule depends on it. */
-#define EXIT_HOW_MAP(X)                                                                               \
-    X(NORMAL, "normal", "main returned")                                                              \
-    X(RETURNED, "returned", "main returned an error value")                                           \
-    X(RAISED, "raised", "an uncaught error")                                                          \
-    X(TERMINATED, "terminated", "process.terminate or a stopping daemon")                             \
-    X(LINKED, "linked", "a linked process failed")                                                    \
-    X(LIMIT, "limit", "a limit was exceeded")                                                         \
+#define EXIT_HOW_MAP(X)                                                                                      \
+    X(NORMAL, "normal", "main returned")                                                                     \
+    X(RETURNED, "returned", "main returned an error value")                                                  \
+    X(RAISED, "raised", "an uncaught error")                                                                 \
+    X(TERMINATED, "terminated", "process.terminate or a stopping daemon")                                    \
+    X(LINKED, "linked", "a linked process failed")                                                           \
+    X(LIMIT, "limit", "a limit was exceeded")                                                                \
     X(START, "start", "the code could not be started")
 
 enum exit_how {
 #define X(name, text, help) EXIT_##name,
     EXIT_HOW_MAP(X)
 #undef X
-    EXIT_HOW_COUNT
+        EXIT_HOW_COUNT
 };
 
 /* The word used in logs and metrics for `how`; never NULL. */
@@ -46,7 +46,8 @@ struct failure {
     uint32_t message_len;
     uint32_t stack_len;
     uint32_t details_len;
-    uint32_t context_len; /* bytes at the start of the message that errors.wrap put there ("context: "); 0 from here */
+    uint32_t
+        context_len; /* bytes at the start of the message that errors.wrap put there ("context: "); 0 from here */
     const char *message; /* NUL-terminated besides its length; may hold any byte */
     const char *stack;   /* traceback, "" when there is none */
     const char *details; /* encoded value, NULL when there is none */

@@ -268,7 +268,8 @@ void host_close(struct host *h) {
 void host_stop(struct host *h) {
     host_close(h);
     pthread_mutex_lock(&h->workers_lock);
-    atomic_store_explicit(&h->stop, true, memory_order_seq_cst); /* under the lock: no worker is added any more */
+    atomic_store_explicit(&h->stop, true,
+                          memory_order_seq_cst); /* under the lock: no worker is added any more */
     pthread_mutex_unlock(&h->workers_lock);
     unsigned count = atomic_load_explicit(&h->worker_count, memory_order_relaxed);
     for (unsigned i = 0; i < count; i++)

@@ -75,7 +75,7 @@ struct worker_stats {
 
 /* Single writer: the partner of every reader is nothing, these are figures. */
 #define stat_add(counter, n)                                                                                 \
-    atomic_store_explicit(&(counter), atomic_load_explicit(&(counter), memory_order_relaxed) + (n),           \
+    atomic_store_explicit(&(counter), atomic_load_explicit(&(counter), memory_order_relaxed) + (n),          \
                           memory_order_relaxed)
 
 struct worker {
@@ -92,16 +92,17 @@ struct worker {
     /* Read by the ticker. */
     _Alignas(64) _Atomic uint64_t run_seq; /* odd while a process runs; relaxed */
     _Atomic uint64_t run_pid;              /* whose run that is; relaxed, a hint */
-    _Atomic(void *) running;               /* for preemption: what the behaviour published, see worker_publish */
-    atomic_bool yield;                     /* the slice is over; set by the ticker, cleared by the worker; relaxed */
-    atomic_bool draining;                  /* to hand over its queue and end; relaxed */
-    pthread_mutex_t id_lock;               /* guards `id` against signals to a thread that has ended */
-    atomic_bool running_thread;            /* its thread runs: release by it at the end, acquire by who joins */
-    atomic_bool give_woken;                /* its signal handler shall put `woken` where others find it; relaxed */
-    uint64_t ticker_seq;                   /* ticker only: run_seq at its last look */
-    int64_t ticker_since_ns;               /* ticker only: since when that is unchanged */
-    bool ticker_stuck;                     /* ticker only: it counts as stuck, a spare works in its place */
-    bool joinable;                         /* under the host's workers_lock: its thread was not joined yet */
+    _Atomic(void *) running;    /* for preemption: what the behaviour published, see worker_publish */
+    atomic_bool yield;          /* the slice is over; set by the ticker, cleared by the worker; relaxed */
+    atomic_bool draining;       /* to hand over its queue and end; relaxed */
+    pthread_mutex_t id_lock;    /* guards `id` against signals to a thread that has ended */
+    atomic_bool running_thread; /* its thread runs: release by it at the end, acquire by who joins */
+    atomic_bool give_woken;     /* its signal handler shall put `woken` where others find it; relaxed */
+    uint64_t ticker_seq;        /* ticker only: run_seq at its last look */
+    int64_t ticker_since_ns;    /* ticker only: since when that is unchanged */
+    bool ticker_stuck;          /* ticker only: it counts as stuck, a spare works in its place */
+    void *user;                 /* of whoever set hooks.worker_started; its own thread */
+    bool joinable;              /* under the host's workers_lock: its thread was not joined yet */
 
     _Alignas(64) _Atomic uint32_t token; /* futex: 1 = woken */
     struct worker_stats stats;
@@ -114,20 +115,20 @@ struct host {
     struct node *node;
     char *id; /* owned; constant */
     size_t id_len;
-    unsigned index; /* in the node's table and in its pids */
-    void *user;     /* whatever its creator attached, before the first process */
+    unsigned index;                /* in the node's table and in its pids */
+    void *user;                    /* whatever its creator attached, before the first process */
     struct host_limits_now limits; /* read with host_limit() */
     pthread_mutex_t workers_lock;  /* guards starting and ending workers: owner thread and ticker */
     unsigned wanted, spares;       /* under it: configured workers; replacements for stuck ones */
     _Atomic(struct worker *) workers[HOST_WORKERS_MAX]; /* release when made; they stay until host_destroy */
-    _Atomic unsigned worker_count; /* entries of `workers` in use; release */
-    atomic_bool accepting;         /* false: spawns are refused */
+    _Atomic unsigned worker_count;                      /* entries of `workers` in use; release */
+    atomic_bool accepting;                              /* false: spawns are refused */
     atomic_bool stop;
 
-    _Alignas(64) _Atomic uint64_t idle;     /* bit per parked worker; seq_cst with the queues, see the header */
+    _Alignas(64) _Atomic uint64_t idle; /* bit per parked worker; seq_cst with the queues, see the header */
     _Alignas(64) _Atomic(struct proc *) injected; /* stack by run_next, taken as a whole: as mbox */
-    _Atomic uint64_t live;                  /* processes, PROC_SYSTEM ones not counted */
-    _Atomic uint64_t memory;                /* bytes of all its processes, as published by workers */
+    _Atomic uint64_t live;                        /* processes, PROC_SYSTEM ones not counted */
+    _Atomic uint64_t memory;                      /* bytes of all its processes, as published by workers */
 
     _Alignas(64) pthread_mutex_t overflow_lock; /* guards the two below */
     struct proc *overflow_first, *overflow_last;
@@ -162,6 +163,10 @@ static inline bool worker_must_yield(struct worker *w) {
 static inline void worker_publish(struct worker *w, void *running) {
     /* relaxed: read by a signal handler in this thread and by the ticker as a hint */
     atomic_store_explicit(&w->running, running, memory_order_relaxed);
+}
+
+static inline void *worker_published(struct worker *w) {
+    return atomic_load_explicit(&w->running, memory_order_relaxed);
 }
 
 /* For the node's ticker. One round over all workers; returns whether any was busy. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 
 struct msg *msg_new(enum msg_kind kind, size_t topic_len, size_t data_len) {
     size_t size = sizeof(struct msg) + topic_len + data_len;
@@ -20,6 +21,20 @@ struct msg *msg_new(enum msg_kind kind, size_t topic_len, size_t data_len) {
     m->data_len = (uint32_t)data_len;
     m->charge = kind == MSG_USER ? (uint32_t)((size + MSG_CHARGE_UNIT - 1) / MSG_CHARGE_UNIT) : 0;
     return m;
+}
+
+struct msg *msg_event(enum msg_kind kind, size_t data_len) {
+    int64_t at = clock_wall_ns();
+    struct msg *m = msg_new(kind, sizeof at, data_len);
+    if (m)
+        memcpy(m->bytes, &at, sizeof at);
+    return m;
+}
+
+int64_t msg_event_at(const struct msg *m) {
+    int64_t at;
+    memcpy(&at, m->bytes, sizeof at);
+    return at;
 }
 
 struct msg *msg_signal(enum msg_kind kind, struct pid from) {

@@ -23,7 +23,7 @@ enum msg_kind {
     MSG_LINK_DOWN, /* a linked process failed and links are trapped: failure */
     MSG_CANCEL,    /* payload = the reason's bytes */
     MSG_TIMER,     /* one of the process' own timers is due */
-    MSG_REPLY,     /* an answer to something that the behaviour asked for: aux says what, u.ptr and payload are its own */
+    MSG_REPLY, /* an answer to something that the behaviour asked for: aux says what, u.ptr and payload are its own */
     /* handled by sched itself */
     SIG_MONITOR,
     SIG_DEMONITOR,
@@ -63,6 +63,10 @@ static inline char *msg_data(struct msg *m) {
 
 /* A node with room for topic and payload (both left to fill), no sender; NULL without memory. */
 struct msg *msg_new(enum msg_kind kind, size_t topic_len, size_t data_len);
+
+/* A node for an event: the moment (Unix nanoseconds, int64_t) stands in place of a topic. NULL without memory. */
+struct msg *msg_event(enum msg_kind kind, size_t data_len);
+int64_t msg_event_at(const struct msg *m);
 
 /* A node for a signal with neither; NULL without memory. */
 struct msg *msg_signal(enum msg_kind kind, struct pid from);

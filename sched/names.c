@@ -178,7 +178,8 @@ void names_release(struct sched_thread *t, struct proc *p) {
     }
 }
 
-void names_each(struct sched_thread *t, void (*fn)(const char *name, size_t len, struct pid pid, void *ud), void *ud) {
+void names_each(struct sched_thread *t, void (*fn)(const char *name, size_t len, struct pid pid, void *ud),
+                void *ud) {
     struct names *n = &t->node->names;
     pthread_mutex_lock(&n->lock);
     for (size_t i = 0; i < NAMES_BUCKETS; i++) {

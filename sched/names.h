@@ -59,6 +59,7 @@ enum name_status names_unregister(struct sched_thread *t, const char *name, size
 void names_release(struct sched_thread *t, struct proc *p);
 
 /* Calls fn for every name; fn must not call back. Any attached thread. */
-void names_each(struct sched_thread *t, void (*fn)(const char *name, size_t len, struct pid pid, void *ud), void *ud);
+void names_each(struct sched_thread *t, void (*fn)(const char *name, size_t len, struct pid pid, void *ud),
+                void *ud);
 
 #endif

@@ -37,7 +37,8 @@ struct node {
     struct names names;
     struct epoch epoch;
     struct node_hooks hooks;
-    _Atomic(struct host *) hosts[1 << PID_HOST_BITS]; /* release when one is added; they stay until node_destroy */
+    _Atomic(struct host *)
+        hosts[1 << PID_HOST_BITS]; /* release when one is added; they stay until node_destroy */
     _Atomic unsigned host_count;
     _Atomic int64_t tick;         /* coarse clock: counts ticker rounds; relaxed */
     _Atomic int64_t tick_ns;      /* monotonic time of the last round; relaxed */

@@ -12,7 +12,8 @@ void pidset_clear(struct pidset *s) {
 
 /* Slots differ in their low bits, generations above: fold, then spread. */
 static uint32_t home(const struct pidset *s, struct pid p) {
-    return (uint32_t)((p.n ^ p.n >> (PID_SLOT_BITS + PID_HOST_BITS)) * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (s->cap - 1);
+    return (uint32_t)((p.n ^ p.n >> (PID_SLOT_BITS + PID_HOST_BITS)) * UINT64_C(0x9e3779b97f4a7c15) >> 32) &
+           (s->cap - 1);
 }
 
 /* The index of `p`, or that of the free entry where it would go. */

@@ -39,7 +39,8 @@ bool proc_alive(struct sched_thread *t, struct pid to) {
 
 /* Inside an epoch. Once for a process: senders that go on meanwhile must not fill the memory with orders to end. */
 static void kill_full(struct sched_thread *t, struct proc *p) {
-    if (atomic_exchange_explicit(&p->condemned, true, memory_order_relaxed)) /* only one sees false: no partner */
+    if (atomic_exchange_explicit(&p->condemned, true,
+                                 memory_order_relaxed)) /* only one sees false: no partner */
         return;
     uint64_t load = mbox_load(&p->mbox);
     struct msg *m = msg_signal(SIG_KILL, (struct pid){0});
@@ -106,8 +107,9 @@ enum send_status proc_kill(struct sched_thread *t, struct pid to, struct failure
     return post_or_free(t, to, m);
 }
 
-enum send_status proc_cancel(struct sched_thread *t, struct pid to, struct pid from, const char *reason, size_t len) {
-    struct msg *m = msg_new(MSG_CANCEL, 0, len);
+enum send_status proc_cancel(struct sched_thread *t, struct pid to, struct pid from, const char *reason,
+                             size_t len) {
+    struct msg *m = msg_event(MSG_CANCEL, len);
     if (!m)
         return SEND_FULL;
     m->from = from;
@@ -328,11 +330,11 @@ bool proc_poll_slow(struct proc *p) {
 
 static struct msg *exit_note(struct proc *p, enum msg_kind kind) {
     size_t len = kind == MSG_EXIT ? p->result_len : 0;
-    struct msg *m = msg_new(kind, 0, len);
+    struct msg *m = msg_event(kind, len);
     if (m && len)
         memcpy(msg_data(m), p->result, len);
     if (!m && len)
-        m = msg_new(kind, 0, 0); /* the event matters more than the value */
+        m = msg_event(kind, 0); /* the event matters more than the value */
     if (m) {
         m->from = p->pid;
         m->u.failure = failure_hold(p->failure);

@@ -41,6 +41,7 @@ struct sched_thread {
     struct pidcache pids;
     struct proc *free_cells; /* chained by run_next */
     uint32_t free_count;
+    uint32_t nested; /* starts of processes inside one another, on this thread */
 };
 
 /* The calling thread's, NULL when it is not attached. */
@@ -84,11 +85,11 @@ struct proc {
     /* Only inside the process, but for the atomics: figures published relaxed, for inspectors. */
     _Alignas(64) _Atomic uint64_t reductions;
     _Atomic size_t memory;
-    size_t memory_counted;          /* what of it is in host.memory */
-    struct msg *in_first;           /* taken out of the mailbox when it had to end, not handled */
-    struct failure *kill;           /* it must end with this */
-    int64_t busy_since_ns;          /* since when it has not waited; 0: it just began */
-    uint32_t flags;                 /* enum proc_flag */
+    size_t memory_counted; /* what of it is in host.memory */
+    struct msg *in_first;  /* taken out of the mailbox when it had to end, not handled */
+    struct failure *kill;  /* it must end with this */
+    int64_t busy_since_ns; /* since when it has not waited; 0: it just began */
+    uint32_t flags;        /* enum proc_flag */
 
     uint32_t result_len;
     char *result;            /* outcome: encoded value, from mem_alloc; NULL = none */
@@ -194,7 +195,8 @@ static inline bool proc_poll(struct proc *p) {
 enum send_status proc_kill(struct sched_thread *t, struct pid to, struct failure *f);
 
 /* Asks `to` to end: a CANCEL event with a reason. SEND_FULL: no memory. */
-enum send_status proc_cancel(struct sched_thread *t, struct pid to, struct pid from, const char *reason, size_t len);
+enum send_status proc_cancel(struct sched_thread *t, struct pid to, struct pid from, const char *reason,
+                             size_t len);
 
 /* --- for the scheduler only ------------------------------------------------------------------------------ */
 

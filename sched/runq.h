@@ -15,6 +15,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "sched/tune.h"
@@ -22,8 +23,8 @@
 struct proc;
 
 struct runq {
-    _Alignas(64) _Atomic uint32_t head; /* acq_rel CAS by owner and thieves */
-    _Alignas(64) _Atomic uint32_t tail; /* release by the owner, acquire by thieves */
+    _Alignas(64) _Atomic uint32_t head;     /* acq_rel CAS by owner and thieves */
+    _Alignas(64) _Atomic uint32_t tail;     /* release by the owner, acquire by thieves */
     _Atomic(struct proc *) ring[RUNQ_SIZE]; /* relaxed: ordered by head and tail */
 };
 
@@ -52,7 +53,8 @@ static inline struct proc *runq_take(struct runq *q) {
         if (t == h)
             return NULL;
         struct proc *p = atomic_load_explicit(&q->ring[h % RUNQ_SIZE], memory_order_relaxed);
-        if (atomic_compare_exchange_weak_explicit(&q->head, &h, h + 1, memory_order_acq_rel, memory_order_acquire))
+        if (atomic_compare_exchange_weak_explicit(&q->head, &h, h + 1, memory_order_acq_rel,
+                                                  memory_order_acquire))
             return p;
     }
 }
@@ -74,7 +76,8 @@ static inline struct proc *runq_steal(struct runq *from, struct runq *to) {
         for (uint32_t i = 1; i < n; i++)
             atomic_store_explicit(
                 &to->ring[(base + i - 1) % RUNQ_SIZE],
-                atomic_load_explicit(&from->ring[(h + i) % RUNQ_SIZE], memory_order_relaxed), memory_order_relaxed);
+                atomic_load_explicit(&from->ring[(h + i) % RUNQ_SIZE], memory_order_relaxed),
+                memory_order_relaxed);
         struct proc *first = atomic_load_explicit(&from->ring[h % RUNQ_SIZE], memory_order_relaxed);
         if (atomic_compare_exchange_weak_explicit(&from->head, &h, h + n, memory_order_acq_rel,
                                                   memory_order_acquire)) {

@@ -33,7 +33,7 @@ struct timer {
     struct wheel *wheel;        /* where it was started last; by its process */
     uint64_t tick;
     uint8_t level, slot;
-    bool pending;                                            /* under the wheel's lock */
+    bool pending;                                           /* under the wheel's lock */
     void (*fire)(struct sched_thread *t, struct timer *tm); /* once per start; must not touch the wheel */
 };
 
@@ -43,7 +43,8 @@ struct wheel {
     uint64_t used[WHEEL_LEVELS];
     struct timer *slots[WHEEL_LEVELS][64];
     size_t count;
-    _Atomic int64_t next_ns; /* not later than the next event, WHEEL_NEVER when empty; relaxed: a hint, see wheel_fire */
+    _Atomic int64_t
+        next_ns; /* not later than the next event, WHEEL_NEVER when empty; relaxed: a hint, see wheel_fire */
 };
 
 void wheel_init(struct wheel *w, int64_t now_ns);

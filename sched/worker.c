@@ -73,7 +73,8 @@ static void park(struct worker *w, int64_t *since) {
     /* seq_cst: partner is host_notify */
     atomic_fetch_or_explicit(&h->idle, bit, memory_order_seq_cst);
     atomic_thread_fence(memory_order_seq_cst);
-    int64_t due = next_timer(w); /* with the bit set: a worker that ends now leaves its timers to us and notifies */
+    int64_t due =
+        next_timer(w); /* with the bit set: a worker that ends now leaves its timers to us and notifies */
     if (!work_visible(w)) {
         int64_t now = clock_mono_ns();
         stat_add(w->stats.busy_ns, (uint64_t)(now - *since));
