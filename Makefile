@@ -105,6 +105,8 @@ STRESS_TESTS := $(patsubst tests/stress/%.c,$(T)/stress/%,$(wildcard $(TEST_NAME
 # A fuzz target is linked with libFuzzer in the fuzz variant, in the others with a main that replays its corpus.
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(T)/fuzz/%,$(wildcard $(if $(filter-out tsan,$(VARIANT)),tests/fuzz/fuzz_*.c)))
 
+MICRO := $(patsubst %.c,$(P)/%,$(wildcard bench/micro/*.c))
+
 C_FILES := $(wildcard src/*.[ch] src/base/*.[ch] sched/*.[ch] config/*.[ch] vm/*.[ch] tests/*/*.[ch] bench/*/*.[ch])
 
 .PHONY: all
@@ -164,6 +166,11 @@ define link
 endef
 
 $(PROGRAMS): $(P)/%: $(O)/src/%.o $(ARCHIVES)
+	$(call link)
+
+.PHONY: micro
+micro: $(MICRO) ## build the C microbenchmarks, build/bench/micro
+$(MICRO): $(P)/%: $(O)/%.o $(ARCHIVES)
 	$(call link)
 
 # See the head of tests/support/inproc.c for why.
@@ -234,7 +241,7 @@ SOAK_MINUTES ?= 60
 
 bench: ## measure, write bench/report.md (BENCH_ARGS= for bench/run)
 	@scripts/setup build bench
-	@$(MAKE) --no-print-directory $(PARALLEL) all
+	@$(MAKE) --no-print-directory $(PARALLEL) all micro
 	@bench/run $(BENCH_ARGS)
 
 # --- source text ----------------------------------------------------------------------------------------------------

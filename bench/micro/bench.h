@@ -6,8 +6,9 @@
  * end, on the monotonic clock; ns/op is that time divided by n, so with several threads it is what one thread waits for
  * one operation, and Mops/s counts all threads together. Printed is the median run, with the fastest and the slowest.
  *
- * Output: one JSON object a line (bench/run reads it), the same for people with --text. Options: --quick, --text, and
- * NAME... to run only the cases whose name contains one of them. Exit status 0, 64 for an unknown option.
+ * Output: one JSON object a line (bench/run reads it), or for people with --text. Further arguments: run only the cases
+ * whose name contains one of them. With QUICK=1 in the environment runs are short and few.
+ * Exit status 0, or 64 for an unknown option.
  *
  * Everything here runs on the program's main thread except `run`, which each measuring thread calls.
  */
@@ -128,31 +129,31 @@ static inline void bench_case_run(const struct bench_case *c, bool quick, bool t
         ns[i] = (double)bench_once(c, n) / (double)n;
     qsort(ns, (size_t)runs, sizeof *ns, bench_compare);
     double median = ns[runs / 2], mops = median > 0 ? 1000.0 * threads / median : 0;
-    if (text)
+    if (text) {
         printf("%-32s %2u threads %10.1f ns/op (%.1f to %.1f) %10.2f Mops/s\n", c->name, threads, median,
                ns[0], ns[runs - 1], mops);
-    else
+    } else {
         printf("{\"name\": \"%s\", \"threads\": %u, \"ns_per_op\": %.3f, \"min\": %.3f, \"max\": %.3f, "
                "\"mops\": %.3f}\n",
                c->name, threads, median, ns[0], ns[runs - 1], mops);
+    }
     fflush(stdout);
 }
 
 /* What a microbenchmark's main returns. Names must need no escaping in JSON. */
 static inline int bench_main(int argc, char **argv, const struct bench_case *cases, size_t count) {
-    bool quick = false, text = false;
+    const char *brief = getenv("QUICK");
+    bool quick = brief && *brief && strcmp(brief, "0") != 0, text = false;
     int names = 0;
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--quick") == 0)
-            quick = true;
-        else if (strcmp(argv[i], "--text") == 0)
-            text = true;
-        else if (argv[i][0] == '-') {
-            fprintf(stderr, "%s: %s: unknown option; usage: [--quick] [--text] [NAME...]\n", argv[0],
-                    argv[i]);
-            return 64;
-        } else
+        if (argv[i][0] != '-') {
             names++;
+        } else if (strcmp(argv[i], "--text") == 0) {
+            text = true;
+        } else {
+            fprintf(stderr, "%s: %s: unknown option; usage: [--text] [NAME...]\n", argv[0], argv[i]);
+            return 64;
+        }
     }
     for (size_t k = 0; k < count; k++) {
         bool wanted = names == 0;

@@ -1,26 +1,34 @@
-"""Runs the C microbenchmarks that are built (build/bench/micro/*): each prints one JSON object a line, see
-bench/micro/bench.h."""
+"""Runs the C microbenchmarks that are built (build/bench/micro/*). One that uses bench/micro/bench.h prints one JSON
+object a line; what another one prints is kept as it is."""
 import json
 import os
+from typing import NamedTuple
 
 from . import execute
 
 NEEDED = {"name", "threads", "ns_per_op", "min", "max", "mops"}
 
 
+class Micro(NamedTuple):
+    program: str
+    rows: list      # of dicts with at least the NEEDED keys
+    text: str       # the output that is no row
+    problem: str    # what went wrong, or ""
+
+
 def parse(output):
-    """The rows in a microbenchmark's output. Raises execute.Failed."""
-    rows = []
-    for text in output.splitlines():
-        if text.startswith("{"):
-            try:
-                row = json.loads(text)
-            except ValueError as error:
-                raise execute.Failed("no JSON: %s: %r" % (error, text[:200])) from None
-            if not NEEDED <= row.keys():
-                raise execute.Failed("a row without %s" % ", ".join(sorted(NEEDED - row.keys())))
+    """The rows in a microbenchmark's output, and its other lines."""
+    rows, others = [], []
+    for line in output.splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        if isinstance(row, dict) and NEEDED <= row.keys():
             rows.append(row)
-    return rows
+        else:
+            others.append(line)
+    return rows, "\n".join(others)
 
 
 def programs(directory):
@@ -31,10 +39,11 @@ def programs(directory):
 
 
 def run(directory, quick):
-    """Yields (program name, rows, problem text or "") for each."""
+    """One Micro for each program; QUICK=1 in its environment asks it to be brief."""
     for path in programs(directory):
+        name = os.path.basename(path)
         try:
-            outcome = execute.run([path] + (["--quick"] if quick else []), {}, 30 if quick else 300)
-            yield os.path.basename(path), parse(outcome.stdout), ""
+            outcome = execute.run([path], {"QUICK": "1" if quick else ""}, 60 if quick else 600)
+            yield Micro(name, *parse(outcome.stdout), "")
         except execute.Failed as problem:
-            yield os.path.basename(path), [], str(problem)
+            yield Micro(name, [], "", str(problem))

@@ -89,6 +89,30 @@ def table(heads, rows):
     yield ""
 
 
+def micro_section(programs):
+    rows = [(program["program"], row) for program in programs for row in program["rows"]]
+    if rows:
+        yield from table(("program", "operation", "threads", "ns/op", "min", "max", "Mops/s"), (
+            (name, row["name"], row["threads"], number(row["ns_per_op"]), number(row["min"]), number(row["max"]),
+             number(row["mops"])) for name, row in rows))
+    for program in programs:
+        if program["text"]:
+            yield from ("`%s`:" % program["program"], "", "```", program["text"], "```", "")
+        if program["problem"]:
+            yield from ("`%s` failed: %s" % (program["program"], " ".join(program["problem"].split())), "")
+
+
+def micro_lines(program):
+    """For the terminal: one microbenchmark program."""
+    for row in program["rows"]:
+        yield "%-16s %-30s %2d threads %9s ns/op" % (program["program"], row["name"], row["threads"],
+                                                     number(row["ns_per_op"]))
+    if program["text"]:
+        yield program["text"]
+    if program["problem"]:
+        yield "%-16s problem: %s" % (program["program"], " ".join(program["problem"].split())[:200])
+
+
 def markdown(report, pictures):
     """The page: machine, targets, all figures, microbenchmarks, problems."""
     yield "# Benchmark report"
@@ -118,9 +142,7 @@ def markdown(report, pictures):
     if report["micro"]:
         yield "## C microbenchmarks"
         yield ""
-        yield from table(("operation", "threads", "ns/op", "min", "max", "Mops/s"), (
-            (row["name"], row["threads"], number(row["ns_per_op"]), number(row["min"]), number(row["max"]),
-             number(row["mops"])) for row in report["micro"]))
+        yield from micro_section(report["micro"])
     problems = [(r["workload"], r["workers"], r["peer"], problem)
                 for r in report["results"] for problem in r["problems"]]
     if problems:

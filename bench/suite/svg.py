@@ -7,6 +7,7 @@ from .figures import Results
 
 COLOURS = {1: "#4c78a8", 2: "#f58518", 4: "#54a24b", 8: "#b279a2"}
 GREY = "#777777"
+LIMITS = (("must", ""), ("goal", "3,2"))  # and how each is dashed
 
 
 def text(x, y, words, anchor="start", size=12, colour="#222222"):
@@ -41,6 +42,12 @@ def legend(x, y, all_workers):
         yield text(x + 110 * i + 15, y, "%d worker%s" % (workers, "" if workers == 1 else "s"))
 
 
+def legend_of_limits(x, y):
+    for i, (name, dash) in enumerate(LIMITS):
+        yield line(x + 80 * i, y - 11, x + 80 * i, y + 3, "#c00000", 1.5, dash)
+        yield text(x + 80 * i + 7, y, name)
+
+
 def ratio_rows(results):
     """(workload, figure) -> workers -> times as good as Erlang; the scale workloads have their own picture."""
     rows = {}
@@ -53,8 +60,7 @@ def ratio_rows(results):
 
 
 def ratios(results, targets):
-    """Horizontal bars on a logarithmic axis: 1 is Erlang, to the right Troupe is better. Solid mark: must, dashed:
-    goal."""
+    """Horizontal bars on a logarithmic axis: 1 is Erlang, to the right Troupe is better. The targets are marked."""
     rows = ratio_rows(results)
     if not rows:
         return ""
@@ -69,7 +75,7 @@ def ratios(results, targets):
     at = lambda value: left + plot * (math.log2(value) - low) / (high - low)
 
     parts = [text(left, 22, "How many times as good as Erlang in the same run", size=15)]
-    parts += legend(left, 42, all_workers)
+    parts += [*legend(left, 42, all_workers), *legend_of_limits(left + plot - 140, 42)]
     every = max(1, (high - low) // 8)
     for power in range(low, high + 1, every):
         parts.append(line(at(2**power), top, at(2**power), bottom, "#dddddd"))
@@ -82,7 +88,7 @@ def ratios(results, targets):
                 x1, x2 = sorted((at(1), at(row[workers])))
                 parts.append(bar(x1, y + thick * j, x2 - x1, thick - 1, colour_of(workers),
                                  "%s, %d workers: %.2f times" % (key[0], workers, row[workers])))
-        for name, dash in (("must", ""), ("goal", "3,2")):
+        for name, dash in LIMITS:
             value = limits.get(key, {}).get(name)
             if value:
                 parts.append(line(at(value), y - 2, at(value), y + step - 9, "#c00000", 1.5, dash))
@@ -141,5 +147,4 @@ def scale(results):
             path, colour_of(workers), dash))
         parts += ['<circle cx="%.1f" cy="%.1f" r="3" fill="%s"><title>%s, %d workers, %d pairs: %.0f</title></circle>'
                   % (at_x(p), at_y(value), colour_of(workers), escape(peer), workers, p, value) for p, value in points]
-        parts.append(text(at_x(points[-1][0]) + 8, at_y(points[-1][1]) + 4, "%s %d" % (peer, workers), size=11))
-    return page(left + width + 90, top + height + 50, parts)
+    return page(left + width + 30, top + height + 50, parts)
