@@ -62,6 +62,7 @@ static void route_reply(struct vstate *vs, struct msg *m) {
         return;
     }
     t->msg = m;
+    t->wait_pid = (struct pid){0}; /* answered: what else comes from there is no answer */
     task_ready(vs, t, WAKE_REPLY);
 }
 

@@ -258,11 +258,10 @@ int reply_push(lua_State *co, struct vstate *vs, struct task *t) {
         errobj_push(co, failure_hold(f));
         n = 2;
     } else if (m->kind == MSG_REPLY) {
-        push_pid(co, vs, t->wait_pid);
+        push_pid(co, vs, m->from);
     } else if (m->data_len == 0 || !codec_decode(co, msg_data(m), m->data_len)) {
         lua_pushnil(co);
     }
-    t->wait_pid = (struct pid){0};
     t->msg = NULL;
     vs->in_hand = NULL;
     msg_free(m);
