@@ -452,21 +452,11 @@ static bool may_read(const struct walk *w, const struct field *f, const struct y
     return true;
 }
 
-/* A key as part of a path: quoted when it holds what would garble a message, so that it is no field's name either. */
-static const char *key_name(const struct read *rd, const struct ynode *key) {
-    for (size_t i = 0; i < key->n; i++) {
-        unsigned char c = (unsigned char)key->text[i];
-        if (c <= 0x20 || c == '"' || c == 0x7f)
-            return yaml_quote(rd->scratch, key->text, key->n);
-    }
-    return key->text;
-}
-
 static void walk(const struct walk *w, const struct ynode *map, const char *prefix) {
     const struct read *rd = w->rd;
     for (size_t i = 0; i < map->n; i++) {
         const struct ynode *key = map->pairs[i].key, *value = map->pairs[i].value;
-        const char *inner = arena_printf(rd->scratch, "%s%s", prefix, key_name(rd, key));
+        const char *inner = arena_printf(rd->scratch, "%s%s", prefix, ynode_key_name(rd->scratch, key));
         const char *path = join(rd, rd->path, inner);
         /* paths join names by dots, so a name with a dot would reach into a group */
         bool plain = strchr(key->text, '.') == NULL;
@@ -477,10 +467,11 @@ static void walk(const struct walk *w, const struct ynode *map, const char *pref
         if (f != NULL) {
             if (nothing || f->type == FIELD_SPECIAL || !may_read(w, f, value, path))
                 continue;
+            struct spot at = {rd, f, path};
             if (f->type == FIELD_IGNORED)
                 report_warning(rd->report, key->pos, path, "has no effect: %s", f->help);
-            struct spot at = {rd, f, path};
-            read_field(&at, value);
+            else
+                read_field(&at, value);
         } else if (group) {
             if (value->type == Y_MAP)
                 walk(w, value, arena_printf(rd->scratch, "%s.", inner));

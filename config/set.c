@@ -1,8 +1,12 @@
 /* Overrides: PATH=VALUE from the command line, applied to the nodes before they are read as typed fields. */
 #include "config/files.h"
 #include "config/loader.h"
+#include "config/utf8.h"
 
 #include <string.h>
+
+/* Longer options are cut in messages. */
+#define NAME_MAX_SHOWN 200
 
 struct override {
     const char *name; /* what positions say: "--set PATH=VALUE" */
@@ -28,24 +32,46 @@ static const struct ynode *put(struct loader *ld, const struct ynode *node, cons
     return ynode_with(&ld->scratch, node, here(o), key, put(ld, ynode_get(node, key), o, end + 1));
 }
 
-static bool is_special(unsigned scope, const struct override *o, const char *path) {
+/* The first name of a path, as far as it may be a field's. */
+struct part {
+    char name[32];
+};
+
+static struct part first_part(const struct override *o, const char *path) {
+    struct part part = {""};
     const char *dot = memchr(path, '.', (size_t)(o->end - path));
-    char name[32] = "";
     size_t n = (size_t)((dot != NULL ? dot : o->end) - path);
-    if (n < sizeof name)
-        memcpy(name, path, n);
-    const struct field *f = field_find(scope, name);
+    if (n < sizeof part.name)
+        memcpy(part.name, path, n);
+    return part;
+}
+
+static bool is_special(unsigned scope, const struct override *o, const char *path) {
+    const struct field *f = field_find(scope, first_part(o, path).name);
     return f != NULL && f->type == FIELD_SPECIAL;
 }
 
-/* The entry whose id and a dot the path begins with: the longest, since names have dots too. */
+/* Whether the path begins with a field of the kind. */
+static bool fits(enum cfg_kind kind, const struct override *o, const char *path) {
+    struct part part = first_part(o, path);
+    return kind == CFG_KIND_DATA || kind == CFG_KIND_OTHER || field_find(kind, part.name) != NULL ||
+           field_is_group(kind, part.name);
+}
+
+/*
+ * The entry whose id and a dot the path begins with. Names have dots too, so there may be several: the longest whose
+ * fields fit what follows, else the longest.
+ */
 static struct load_entry *find_entry(struct loader *ld, const struct override *o) {
-    const struct cfg_entry *e = NULL;
+    const struct cfg_entry *longest = NULL, *fitting = NULL;
     for (const char *dot = o->path; (dot = memchr(dot, '.', (size_t)(o->end - dot))) != NULL; dot++) {
         const struct cfg_entry *named = strmap_get(&ld->config->by_id, o->path, (size_t)(dot - o->path));
         if (named != NULL)
-            e = named;
+            longest = named;
+        if (named != NULL && fits(named->kind, o, dot + 1))
+            fitting = named;
     }
+    const struct cfg_entry *e = fitting != NULL ? fitting : longest;
     for (size_t i = 0; e != NULL && i < ld->entries.n; i++)
         if (ld->entries.v[i].e == e)
             return &ld->entries.v[i];
@@ -56,7 +82,8 @@ static void set_entry(struct loader *ld, const struct override *o) {
     struct load_entry *le = find_entry(ld, o);
     if (le == NULL) {
         report_error(ld->report, here(o), NULL,
-                     "there is no such entry: expected NAMESPACE:NAME.FIELD=VALUE");
+                     "no entry has such an id; expected the id of one, a dot and a field, such as "
+                     "app:processes.host.workers=2");
         return;
     }
     const char *path = o->path + strlen(le->e->id) + 1;
@@ -89,8 +116,17 @@ static bool is_path(const char *path, const char *end) {
 /* More levels than an entry has above its fields, so that a printed configuration can be read again. */
 #define LEVELS_ABOVE 4
 
+/* What messages call the option: as it is, unless that would garble them. */
+static const char *option_name(struct loader *ld, const char *text) {
+    size_t n = strlen(text);
+    bool plain = n <= NAME_MAX_SHOWN && utf8_valid(text, n) == n;
+    for (size_t i = 0; plain && i < n; i++)
+        plain = (unsigned char)text[i] >= 0x20 && text[i] != 0x7f;
+    return arena_printf(&ld->config->arena, "--set %s", plain ? text : yaml_quote(&ld->scratch, text, n));
+}
+
 static void apply(struct loader *ld, const char *text) {
-    struct override o = {.name = arena_printf(&ld->config->arena, "--set %s", text), .path = text};
+    struct override o = {.name = option_name(ld, text), .path = text};
     o.end = strchr(text, '=');
     size_t levels = LEVELS_ABOVE;
     for (const char *p = text; o.end != NULL && p < o.end; p++)

@@ -92,12 +92,26 @@ static bool fail(struct reader *rd) {
     return false;
 }
 
+/* Where the value that is being read stands: "entries[2].host.jit". */
+static const char *path(struct reader *rd) {
+    const char *p = "";
+    for (size_t i = 0; i < rd->depth; i++) {
+        const struct frame *f = &rd->stack[i];
+        if (f->node->type == Y_SEQ)
+            p = arena_printf(rd->arena, "%s[%zu]", p, f->items.n);
+        else if (f->key != NULL)
+            p = arena_printf(rd->arena, "%s%s%s", p, p[0] != '\0' ? "." : "",
+                             ynode_key_name(rd->arena, f->key));
+    }
+    return p;
+}
+
 /* Counts nodes against the limit. */
 static bool charge(struct reader *rd, uint64_t nodes, struct cfg_pos pos) {
     rd->session->nodes += nodes;
     if (rd->session->nodes <= YAML_MAX_NODES)
         return true;
-    report_error(rd->session->report, pos, NULL,
+    report_error(rd->session->report, pos, path(rd),
                  "too large: more than %d values, with aliases (*name) and << written out", YAML_MAX_NODES);
     return fail(rd);
 }
@@ -115,7 +129,7 @@ static bool attach(struct reader *rd, const struct ynode *node) {
         if (node->partial)
             return false;
         if (node->type != Y_SCALAR) {
-            report_error(rd->session->report, node->pos, NULL, "a key must be plain text, found %s",
+            report_error(rd->session->report, node->pos, path(rd), "a key must be plain text, found %s",
                          ynode_describe(rd->arena, node));
             return fail(rd);
         }
@@ -165,7 +179,7 @@ static void read_tag(struct reader *rd, struct fy_event *e, struct ynode *node) 
         return;
     }
     report_error(
-        rd->session->report, node->pos, NULL,
+        rd->session->report, node->pos, path(rd),
         "the tag %s is not supported here; allowed are !!str !!int !!float !!bool !!null on scalars, !!seq, "
         "!!map",
         yaml_quote(rd->arena, text, n));
@@ -212,7 +226,7 @@ static bool read_scalar(struct reader *rd, struct fy_event *e) {
             node->n = n;
         } else {
             node->failed = true;
-            report_error(rd->session->report, node->pos, NULL, "%s", why);
+            report_error(rd->session->report, node->pos, path(rd), "%s", why);
         }
     }
     new_anchor(rd, e, node);
@@ -228,7 +242,7 @@ static bool read_alias(struct reader *rd, struct fy_event *e) {
         text = "";
     const struct anchor *anchor = strmap_get(&rd->anchors, text, n);
     if (anchor == NULL || anchor->node == NULL) {
-        report_error(rd->session->report, pos, NULL,
+        report_error(rd->session->report, pos, path(rd),
                      anchor == NULL ? "the alias *%s has no anchor &%s before it"
                                     : "the alias *%s stands inside its own anchor &%s",
                      arena_strndup(rd->arena, text, n), arena_strndup(rd->arena, text, n));
@@ -285,7 +299,7 @@ static bool merge(struct reader *rd, struct frame *f, struct strmap *seen, const
     for (size_t i = 0; i < (list ? value->n : 1); i++) {
         const struct ynode *from = list ? value->items[i] : value;
         if (from->type != Y_MAP) {
-            report_error(rd->session->report, from->pos, NULL,
+            report_error(rd->session->report, from->pos, path(rd),
                          "<< takes a mapping or a list of mappings, found %s",
                          ynode_describe(rd->arena, from));
             continue;
@@ -313,7 +327,7 @@ static bool finish_pairs(struct reader *rd, struct frame *f) {
         void **slot = strmap_slot(rd->arena, &seen, pair->key->text, pair->key->n);
         const struct ynode *first = *slot;
         if (first != NULL) {
-            report_error(rd->session->report, pair->key->pos, NULL,
+            report_error(rd->session->report, pair->key->pos, path(rd),
                          "the key %s is there twice; the first is at line %d, column %d",
                          yaml_quote(rd->arena, pair->key->text, pair->key->n), first->pos.line,
                          first->pos.col);

@@ -93,6 +93,9 @@ const char *ynode_describe(struct arena *a, const struct ynode *node);
 /* A text in quotes, fit for a message: cut when long, unprintable characters escaped. */
 const char *yaml_quote(struct arena *a, const char *s, size_t n);
 
+/* A key as part of a path: quoted when it holds what would garble a message, so that it is no field's name either. */
+const char *ynode_key_name(struct arena *a, const struct ynode *key);
+
 /* What a scalar is by YAML's core schema: null, boolean, integer, double or string (`s` points into the node). */
 struct cfg_value ynode_resolve(const struct ynode *scalar);
 

@@ -76,6 +76,15 @@ const char *yaml_quote(struct arena *a, const char *s, size_t n) {
     return arena_printf(a, "%s%s", out, i < n ? "..." : "");
 }
 
+const char *ynode_key_name(struct arena *a, const struct ynode *key) {
+    for (size_t i = 0; i < key->n; i++) {
+        unsigned char c = (unsigned char)key->text[i];
+        if (c <= 0x20 || c == '"' || c == 0x7f)
+            return yaml_quote(a, key->text, key->n);
+    }
+    return key->text;
+}
+
 const char *ynode_describe(struct arena *a, const struct ynode *node) {
     if (node->type == Y_SEQ)
         return "a list";

@@ -265,13 +265,13 @@ Test(mistakes, yaml) {
     MISTAKES("version: \"1.0\"\n---\nversion: \"1.0\"\n",
              "troupe.yaml:2:1: error: a second document (---): a file holds only one");
     MISTAKES("version: \"1.0\"\nlog: *x\n",
-             "troupe.yaml:2:6: error: the alias *x has no anchor &x before it");
+             "troupe.yaml:2:6: error: log: the alias *x has no anchor &x before it");
     MISTAKES("version: \"1.0\"\nlog: &x {a: *x}\n",
-             "troupe.yaml:2:13: error: the alias *x stands inside its own anchor &x");
+             "troupe.yaml:2:13: error: log.a: the alias *x stands inside its own anchor &x");
     MISTAKES("version: \"1.0\"\n? [a]\n: 1\n",
              "troupe.yaml:2:3: error: a key must be plain text, found a list");
     MISTAKES("version: \"1.0\"\nlog: !foo {}\n",
-             "troupe.yaml:2:11: error: the tag \"!foo\" is not supported here; allowed are !!str !!int "
+             "troupe.yaml:2:11: error: log: the tag \"!foo\" is not supported here; allowed are !!str !!int "
              "!!float !!bool !!null on scalars, !!seq, !!map");
     MISTAKES("version: \"1.0\"\n<<: 5\n",
              "troupe.yaml:2:5: error: << takes a mapping or a list of mappings, found \"5\"");
