@@ -27,6 +27,8 @@ static __attribute__((noinline)) void push_nan(lua_State *L, double nan) {
         lua_pushnumber(L, nan);
         return;
     }
+    if (!lua_checkstack(L, SLOTS_SPARE))
+        luaL_error(L, "stack overflow");
     lua_pushlightuserdata(L, (void *)&positive_key);
     lua_rawget(L, LUA_REGISTRYINDEX);
     if (lua_type(L, -1) == LUA_TNUMBER)
