@@ -50,6 +50,7 @@ static char *new_chunk(struct arena *a, size_t size) {
 void *arena_try_alloc(struct arena *a, size_t size) {
     if (size > SIZE_MAX / 2)
         return NULL;
+    size = size == 0 ? 1 : size; /* nothing has an address too: NULL means that there is no memory */
     size = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
     char *p;
     if (size > LARGE) {

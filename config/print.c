@@ -15,15 +15,15 @@
 
 /* --- scalars ------------------------------------------------------------------------------------------------------ */
 
-/* In quotes always: then no text is ever taken for a number, a boolean or an environment variable. */
-static void put_quoted(FILE *out, const char *s, size_t n) {
+/* In quotes always: then no text is ever taken for a number, a boolean or the like. */
+static void put_characters(FILE *out, const char *s, size_t n, bool key) {
     static const char env[] = "${env:";
     fputc('"', out);
     for (size_t i = 0; i < n;) {
         uint32_t c = 0;
         size_t len = utf8_next(s + i, n - i, &c);
-        if (n - i >= strlen(env) && memcmp(s + i, env, strlen(env)) == 0)
-            fputc('$', out); /* "$${env:" means the text "${env:" */
+        if (!key && n - i >= strlen(env) && memcmp(s + i, env, strlen(env)) == 0)
+            fputc('$', out); /* in a value, "$${env:" means the text "${env:" */
         if (c == '"' || c == '\\')
             fprintf(out, "\\%c", (int)c);
         else if (c == '\n')
@@ -39,6 +39,20 @@ static void put_quoted(FILE *out, const char *s, size_t n) {
         i += len;
     }
     fputc('"', out);
+}
+
+static void put_quoted(FILE *out, const char *s, size_t n) {
+    put_characters(out, s, n, false);
+}
+
+/* A key and what stands before its value. In a block mapping `indent` is its column, in a flow mapping it is 0. */
+static void put_key(FILE *out, const char *s, size_t n, int indent) {
+    if (n > KEY_MAX)
+        fputs("? ", out);
+    put_characters(out, s, n, true);
+    if (n > KEY_MAX && indent > 0)
+        fprintf(out, "\n%*s", indent, "");
+    fputs(": ", out);
 }
 
 /* A word that needs no quotes: nothing that a reader could take for another type. */
@@ -94,9 +108,8 @@ static void put_object(FILE *out, const struct cfg_value *v) {
     fputc('{', out);
     for (size_t i = 0; i < v->n; i++) {
         const struct cfg_member *m = &v->members[i];
-        fprintf(out, "%s%s", i > 0 ? ", " : "", m->key_len > KEY_MAX ? "? " : "");
-        put_quoted(out, m->key, m->key_len);
-        fputs(": ", out);
+        fputs(i > 0 ? ", " : "", out);
+        put_key(out, m->key, m->key_len, 0);
         put_value(out, &m->value);
     }
     fputc('}', out);
@@ -199,9 +212,8 @@ static void put_imports(FILE *out, const struct cfg_imports *m) {
     fputc('{', out);
     for (size_t i = 0; i < m->n; i++) {
         const char *alias = m->v[i].alias, *id = m->v[i].entry->id;
-        fprintf(out, "%s%s", i > 0 ? ", " : "", strlen(alias) > KEY_MAX ? "? " : "");
-        put_quoted(out, alias, strlen(alias));
-        fputs(": ", out);
+        fputs(i > 0 ? ", " : "", out);
+        put_key(out, alias, strlen(alias), 0);
         put_string(out, id);
     }
     fputc('}', out);
@@ -253,7 +265,7 @@ static void put_field(FILE *out, const struct field *f, const void *base, int in
         fputs(*(const bool *)value ? "true" : "false", out);
         break;
     case FIELD_ENUM:
-        fprintf(out, "\"%s\"", f->words[*(const int *)value]);
+        put_string(out, f->words[*(const int *)value]);
         break;
     case FIELD_MODE:
         fprintf(out, "\"%04" PRIo64 "\"", *(const int64_t *)value);
@@ -341,9 +353,8 @@ static void put_entry(FILE *out, const struct cfg_entry *e) {
     default:
         for (size_t i = 0; i < e->data->n; i++) {
             const struct cfg_member *m = &e->data->members[i];
-            fprintf(out, "    %s", m->key_len > KEY_MAX ? "? " : "");
-            put_quoted(out, m->key, m->key_len);
-            fputs(m->key_len > KEY_MAX ? "\n    : " : ": ", out);
+            fputs("    ", out);
+            put_key(out, m->key, m->key_len, 4);
             put_value(out, &m->value);
             fputc('\n', out);
         }
