@@ -360,3 +360,11 @@ uint64_t host_stat(struct host *h, size_t offset) {
                                   memory_order_relaxed);
     return n;
 }
+
+uint64_t host_live(struct host *h) {
+    /* Each process is counted up in one place and down in another: only the sum means something. Ends are read first, so
+     * that it is never too small. */
+    uint64_t gone = host_stat(h, offsetof(struct worker_stats, gone));
+    return atomic_load_explicit(&h->live, memory_order_relaxed) +
+           host_stat(h, offsetof(struct worker_stats, born)) - gone;
+}

@@ -10,6 +10,9 @@
 #include "sched/node.h"
 #include "sched/tune.h"
 
+/* Changes of memory below this stay with the worker. */
+#define WORKER_MEMORY_STEP (256 * 1024)
+
 _Thread_local struct sched_thread *sched_self;
 
 /* --- finding and sending ---------------------------------------------------------------------------------- */
@@ -173,27 +176,35 @@ static void unrelate(struct proc *p, struct proc *parent) {
     pidset_remove(&p->links, parent->pid);
 }
 
-/* Counts it among the host's; false at the limit. */
-static bool admit(struct host *h, uint32_t flags) {
+/*
+ * Counts it among the host's; false at the limit. Without a limit each worker counts for itself: no line is shared by the
+ * workers for every spawn.
+ */
+static bool admit(struct sched_thread *t, struct host *h, uint32_t flags) {
     if (flags & PROC_SYSTEM)
         return true;
     uint64_t max = host_limit(h, max_processes);
-    if (!max) {
-        atomic_fetch_add_explicit(&h->live, 1, memory_order_relaxed);
+    if (!max && t->worker && t->worker->host == h) {
+        stat_add(t->worker->stats.born, 1);
         return true;
     }
-    /* Not "add, look, take back": what is taken back would for a moment refuse others below the limit. */
+    /* Not "add, look, take back": what is taken back would for a moment refuse others below the limit. While there is
+     * one, `live` is all that changes. */
     uint64_t live = atomic_load_explicit(&h->live, memory_order_relaxed);
     do {
-        if (live >= max)
+        if (max && host_live(h) >= max)
             return false;
     } while (!atomic_compare_exchange_weak_explicit(&h->live, &live, live + 1, memory_order_relaxed,
                                                     memory_order_relaxed));
     return true;
 }
 
-static void leave(struct host *h, uint32_t flags) {
-    if (!(flags & PROC_SYSTEM))
+static void leave(struct sched_thread *t, struct host *h, uint32_t flags) {
+    if (flags & PROC_SYSTEM)
+        return;
+    if (!host_limit(h, max_processes) && t->worker && t->worker->host == h)
+        stat_add(t->worker->stats.gone, 1);
+    else
         atomic_fetch_sub_explicit(&h->live, 1, memory_order_relaxed);
 }
 
@@ -203,13 +214,13 @@ struct proc *proc_new(struct sched_thread *t, const struct spawn *how, enum spaw
     if (!atomic_load_explicit(&h->accepting, memory_order_relaxed))
         return NULL;
     *status = SPAWN_LIMIT;
-    if (!admit(h, how->flags))
+    if (!admit(t, h, how->flags))
         return NULL;
     *status = SPAWN_NO_MEMORY;
     struct proc *p = cell_new(t);
     struct pid pid = p ? pidtab_alloc(&t->node->pids, &t->pids, h->index) : (struct pid){0};
     if (pid_none(pid)) {
-        leave(h, how->flags);
+        leave(t, h, how->flags);
         mem_free(p);
         return NULL;
     }
@@ -219,7 +230,7 @@ struct proc *proc_new(struct sched_thread *t, const struct spawn *how, enum spaw
     p->behaviour = how->behaviour;
     p->data = how->data;
     atomic_init(&p->label, how->label);
-    p->started_ns = clock_wall_ns();
+    p->started_ns = clock_read_ns(CLOCK_REALTIME_COARSE);
     p->flags = how->flags;
     p->system = how->flags & PROC_SYSTEM;
     if (how->parent) {
@@ -229,7 +240,7 @@ struct proc *proc_new(struct sched_thread *t, const struct spawn *how, enum spaw
             pidset_clear(&p->watchers);
             pidset_clear(&p->links);
             pidtab_free(&t->node->pids, &t->pids, pid);
-            leave(h, how->flags);
+            leave(t, h, how->flags);
             mem_free(p);
             return NULL;
         }
@@ -240,7 +251,7 @@ struct proc *proc_new(struct sched_thread *t, const struct spawn *how, enum spaw
 }
 
 void proc_start(struct sched_thread *t, struct proc *p) {
-    host_wake(t, p, false);
+    host_wake(t, p, t->current != NULL);
 }
 
 /* --- inside a process -------------------------------------------------------------------------------------- */
@@ -250,9 +261,18 @@ void proc_account(struct proc *p, size_t bytes) {
     size_t diff = bytes > p->memory_counted ? bytes - p->memory_counted : p->memory_counted - bytes;
     if (!diff || (diff < PROC_MEMORY_STEP && bytes))
         return;
-    /* Wraps for a decrease, as it should. */
-    atomic_fetch_add_explicit(&p->host->memory, bytes - p->memory_counted, memory_order_relaxed);
+    /* Wraps for a decrease, as it should. The worker collects small changes: the sum is a line that all share. */
+    struct worker *w = sched_self->worker;
+    size_t change = bytes - p->memory_counted;
     p->memory_counted = bytes;
+    if (w && w->host == p->host) {
+        w->memory_change += change;
+        if (w->memory_change + WORKER_MEMORY_STEP < 2 * (size_t)WORKER_MEMORY_STEP)
+            return;
+        change = w->memory_change;
+        w->memory_change = 0;
+    }
+    atomic_fetch_add_explicit(&p->host->memory, change, memory_order_relaxed);
 }
 
 static void link_went_down(struct proc *p, struct msg *m) {
@@ -387,7 +407,8 @@ static void finish(struct sched_thread *t, struct proc *p) {
         p->kill = NULL;
     }
     if (p->failure) {
-        mem_free(p->result);
+        if (!(p->flags & PROC_RESULT_BORROWED))
+            mem_free(p->result);
         p->result = NULL;
         p->result_len = 0;
     }
@@ -395,9 +416,10 @@ static void finish(struct sched_thread *t, struct proc *p) {
     names_release(t, p);
     drop_late(p, p->in_first);
     drop_late(p, mbox_close(&p->mbox));
-    p->behaviour->close(p);
+    if (p->behaviour->ending)
+        p->behaviour->ending(p);
     proc_account(p, 0);
-    leave(p->host, p->flags);
+    leave(t, p->host, p->flags);
     if (t->worker)
         stat_add(t->worker->stats.exits[p->failure ? p->failure->how : EXIT_NORMAL], 1);
     tell_all(t, p);
@@ -406,8 +428,10 @@ static void finish(struct sched_thread *t, struct proc *p) {
     pidset_clear(&p->watchers);
     pidset_clear(&p->links);
     pidset_clear(&p->monitors);
+    p->behaviour->close(p);
     failure_release(p->failure);
-    mem_free(p->result);
+    if (!(p->flags & PROC_RESULT_BORROWED))
+        mem_free(p->result);
     pidtab_free(&n->pids, &t->pids, p->pid);
     epoch_retire(&t->reader, &p->retire, cell_release);
 }

@@ -60,16 +60,19 @@ struct behaviour {
     void (*deliver)(struct proc *p, struct msg *m);
     /* Works until there is nothing to do, worker_must_yield() says so, or the end. */
     enum step (*step)(struct proc *p);
-    /* The process has ended, its pid is gone: frees what `data` holds. Called once. */
+    /* The process has ended, its pid is gone, everybody has been told: frees what `data` holds. Called once. */
     void (*close)(struct proc *p);
     /* No thread can see `p` any more: drops what inspectors may have read (the label). May be NULL. */
     void (*release)(struct proc *p);
+    /* Its pid is gone and its outcome known, but nobody has been told yet. May be NULL. */
+    void (*ending)(struct proc *p);
 };
 
 enum proc_flag {
     PROC_TRAP_LINKS = 1,
     PROC_STARTED = 2, /* has been run once */
-    PROC_SYSTEM = 4   /* not shown to users, not counted */
+    PROC_SYSTEM = 4,  /* not shown to users, not counted */
+    PROC_RESULT_BORROWED = 8 /* `result` belongs to the behaviour, until close */
 };
 
 /* Two cache lines are all that a message touches: the first is shared with senders, the second is the worker's. */

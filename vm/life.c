@@ -2,6 +2,7 @@
 
 #include <luajit.h>
 #include <lualib.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -88,17 +89,15 @@ void life_close(struct vstate *vs) {
 
 /* --- a process moves in --------------------------------------------------------------------------------------------- */
 
-static int begin(lua_State *L) {
-    struct vstate *vs = lua_touserdata(L, 1);
+void life_open(lua_State *L, struct vstate *vs) {
     task_init_main(L, vs);
     lua_rawgeti(L, LUA_REGISTRYINDEX, REG_CHUNK);
     env_begin(L);
     lua_setfenv(L, -2);
     lua_xmove(L, vs->main.co, 1);
-    return 0;
 }
 
-bool life_begin(struct vstate *vs, struct proc *p) {
+void life_begin(struct vstate *vs, struct proc *p) {
     const struct vm_host *h = p->host->user;
     vs->proc = p;
     vs->memory_limit = p->host->limits.process_memory;
@@ -107,13 +106,8 @@ bool life_begin(struct vstate *vs, struct proc *p) {
         compat = h->compat;
     vs->wippy = compat == VM_COMPAT_WIPPY;
     vs->top_level = true;
-    if (h && h->jit == VM_JIT_ON)
+    if (h && h->jit == VM_JIT_ON && !vs->jit_on)
         life_consider_jit(vs, true);
-    if (lua_cpcall(vs->L, begin, vs) == 0)
-        return true;
-    lua_settop(vs->L, 0);
-    vs->dirty = true;
-    return false;
 }
 
 /* --- and out ----------------------------------------------------------------------------------------------------------- */
@@ -139,10 +133,7 @@ void life_end(struct vstate *vs) {
     inbox_drop_all(vs);
     if (vs->in_hand)
         vstate_consumed(vs, vs->in_hand);
-    struct task main = vs->main;
     task_drop_all(vs);
-    vs->main.co = main.co;
-    vs->main.state = main.state;
     if (vs->armed)
         preempt_disarm(vs);
     vs->memory_limit = 0;
@@ -151,20 +142,8 @@ void life_end(struct vstate *vs) {
         life_close(vs);
         return;
     }
-    /* Everything of the process but its buffer, which is reused, is zero again. */
-    struct vstate kept = *vs;
-    memset(vs, 0, sizeof *vs);
-    vs->L = kept.L;
-    vs->memory = kept.memory;
-    vs->vm = kept.vm;
-    vs->vm_node = kept.vm_node;
-    vs->entry = kept.entry;
-    vs->baseline = kept.baseline;
-    vs->base_open = kept.base_open;
-    vs->jit_on = kept.jit_on;
-    vs->steps = kept.steps;
-    vs->args = kept.args;
     vs->args.len = 0;
+    memset(&vs->proc, 0, sizeof *vs - offsetof(struct vstate, proc));
     vs->ready_end = &vs->ready;
     pool_give(vs);
 }

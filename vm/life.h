@@ -14,8 +14,12 @@ struct vstate *life_new(struct vm *vm, struct ventry *e);
 /* Closes a state that holds no process. */
 void life_close(struct vstate *vs);
 
-/* The state gets a process: environment, main coroutine with the chunk to run. false: no memory. */
-bool life_begin(struct vstate *vs, struct proc *p);
+/* The state gets a process. */
+void life_begin(struct vstate *vs, struct proc *p);
+
+/* Its environment and its main coroutine, with the chunk on it. Raises without memory; the first thing that runs in
+ * the new process, on its worker. */
+void life_open(lua_State *L, struct vstate *vs);
 
 /* The process is over: everything of it goes; the state is pooled or closed. */
 void life_end(struct vstate *vs);

@@ -182,10 +182,14 @@ static bool read_args(lua_State *L, const char *what, struct vm_args *args) {
     int n = lua_gettop(L);
     scratch.len = 0;
     for (int i = 3; i <= n; i++) {
-        char root[24], why[WHY];
-        snprintf(root, sizeof root, "argument %d", i - 2);
-        enum codec_status s = codec_encode(L, i, root, MSG_DATA_MAX, &scratch, why, sizeof why);
+        char why[WHY];
+        size_t before = scratch.len;
+        enum codec_status s = codec_encode(L, i, "argument", MSG_DATA_MAX, &scratch, why, sizeof why);
         if (s != CODEC_OK) {
+            char root[24]; /* once more, for a message that says which */
+            snprintf(root, sizeof root, "argument %d", i - 2);
+            scratch.len = before;
+            codec_encode(L, i, root, MSG_DATA_MAX, &scratch, why, sizeof why);
             errobj_nil(L, s == CODEC_NO_MEMORY ? ERRKIND_RATE_LIMITED : ERRKIND_INVALID, "%s: %s", what,
                        s == CODEC_BAD_VALUE ? why : "the arguments are too large");
             return false;

@@ -17,26 +17,24 @@ struct worker_pool {
     struct magazine *slots[MAGAZINES];
 };
 
-static void close_state(struct vstate *vs) {
-    struct vm *vm = vs->vm;
-    life_close(vs);
-    atomic_fetch_sub_explicit(&vm->pooled, 1, memory_order_relaxed);
-}
-
 /* Moves the last `n` states of a magazine to the shared list. */
 static void share(struct magazine *m, unsigned n) {
     struct ventry *e = m->entry;
+    struct vm *vm = m->states[0]->vm;
+    unsigned shared = 0;
+    bool room = atomic_load_explicit(&vm->pooled, memory_order_relaxed) < POOL_TOTAL;
     pthread_mutex_lock(&e->pool_lock);
-    while (n && m->n && e->pool_count < POOL_PER_ENTRY && !e->retired) {
+    while (room && shared < n && e->pool_count < POOL_PER_ENTRY && !e->retired) {
         struct vstate *vs = m->states[--m->n];
         vs->next = e->pool;
         e->pool = vs;
         e->pool_count++;
-        n--;
+        shared++;
     }
     pthread_mutex_unlock(&e->pool_lock);
-    while (n-- && m->n)
-        close_state(m->states[--m->n]); /* the last one may free the entry: not touched any more */
+    atomic_fetch_add_explicit(&vm->pooled, shared, memory_order_relaxed);
+    for (; shared < n; shared++)
+        life_close(m->states[--m->n]); /* the last one may free the entry: not touched any more */
 }
 
 static struct worker_pool *pool_of(struct worker *w) {
@@ -66,6 +64,7 @@ static struct magazine *magazine_of(struct worker *w, struct ventry *e) {
 static struct vstate *take_shared(struct ventry *e, struct magazine *m) {
     pthread_mutex_lock(&e->pool_lock);
     struct vstate *vs = e->pool;
+    unsigned before = e->pool_count;
     if (vs) {
         e->pool = vs->next;
         e->pool_count--;
@@ -75,7 +74,11 @@ static struct vstate *take_shared(struct ventry *e, struct magazine *m) {
             e->pool_count--;
         }
     }
+    unsigned taken = before - e->pool_count;
+    atomic_store_explicit(&e->pool_hint, e->pool != NULL, memory_order_relaxed);
     pthread_mutex_unlock(&e->pool_lock);
+    if (taken)
+        atomic_fetch_sub_explicit(&vs->vm->pooled, taken, memory_order_relaxed);
     return vs;
 }
 
@@ -85,22 +88,17 @@ struct vstate *pool_take(struct vm *vm, struct ventry *e) {
     struct vstate *vs = m && m->n ? m->states[--m->n] : NULL;
     if (!vs && atomic_load_explicit(&e->pool_hint, memory_order_relaxed))
         vs = take_shared(e, m);
-    if (!vs)
-        return life_new(vm, e);
-    atomic_fetch_sub_explicit(&vm->pooled, 1, memory_order_relaxed);
-    return vs;
+    return vs ? vs : life_new(vm, e);
 }
 
 void pool_give(struct vstate *vs) {
     struct worker *w = sched_self->worker;
     struct ventry *e = vs->entry;
-    struct vm *vm = vs->vm;
     struct magazine *m = w && !e->retired ? magazine_of(w, e) : NULL;
-    if (!m || atomic_load_explicit(&vm->pooled, memory_order_relaxed) >= POOL_TOTAL) {
+    if (!m) {
         life_close(vs);
         return;
     }
-    atomic_fetch_add_explicit(&vm->pooled, 1, memory_order_relaxed);
     if (m->n == MAGAZINE) {
         atomic_store_explicit(&e->pool_hint, true, memory_order_relaxed);
         share(m, MAGAZINE / 2);
@@ -116,7 +114,7 @@ void pool_drain(struct ventry *e) {
     pthread_mutex_unlock(&e->pool_lock);
     while (vs) {
         struct vstate *next = vs->next;
-        close_state(vs);
+        life_close(vs);
         vs = next;
     }
 }
@@ -128,7 +126,7 @@ void pool_worker_ended(struct worker *w) {
     for (unsigned i = 0; i < MAGAZINES; i++) {
         struct magazine *m = pool->slots[i];
         while (m && m->n)
-            close_state(m->states[--m->n]);
+            life_close(m->states[--m->n]);
         mem_free(m);
     }
     mem_free(pool);

@@ -12,7 +12,7 @@
 #include "vm/vstate.h"
 
 #define POOL_PER_ENTRY 2048 /* in the shared list of one entry */
-#define POOL_TOTAL 8192     /* in all lists of a vm */
+#define POOL_TOTAL 8192     /* in all shared lists of a vm */
 
 /* A state whose chunk is `e`'s, pooled or new; NULL without memory. Any attached thread. */
 struct vstate *pool_take(struct vm *vm, struct ventry *e);

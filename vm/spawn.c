@@ -161,17 +161,15 @@ void spawn_main_returned(struct proc *p, lua_State *co, int n) {
     struct codec_buf *b = &vs->args;
     b->len = 0;
     enum codec_status s = codec_encode(co, 1, "result", MSG_DATA_MAX, b, why, sizeof why);
-    if (s == CODEC_OK)
-        p->result = mem_alloc(b->len);
-    if (!p->result) {
-        if (s == CODEC_OK || s == CODEC_NO_MEMORY)
+    if (s != CODEC_OK) {
+        if (s == CODEC_NO_MEMORY)
             snprintf(why, sizeof why, "result: not enough memory");
         p->failure = failure_format(ERRKIND_INVALID, EXIT_RAISED, "%s", why);
         return;
     }
-    memcpy(p->result, b->data, b->len);
+    p->result = b->data;
     p->result_len = (uint32_t)b->len;
-    b->len = 0;
+    p->flags |= PROC_RESULT_BORROWED;
 }
 
 /* --- behaviour ---------------------------------------------------------------------------------------------------------- */
@@ -189,17 +187,21 @@ static void report(struct proc *p, struct vstate *vs) {
     hooks->failed(p, vs->entry->id, p->failure, topics);
 }
 
-static void behaviour_close(struct proc *p) {
+static void behaviour_ending(struct proc *p) {
     struct vstate *vs = p->data;
     if (vs->top_level)
         tell_starter(vs, p->failure);
     report(p, vs);
+}
+
+static void behaviour_close(struct proc *p) {
+    struct vstate *vs = p->data;
     p->data = NULL;
     life_end(vs);
 }
 
 const struct behaviour spawn_behaviour = {
-    .name = "lua", .deliver = inbox_deliver, .step = task_step, .close = behaviour_close};
+    .name = "lua", .deliver = inbox_deliver, .step = task_step, .ending = behaviour_ending, .close = behaviour_close};
 
 /* --- birth ---------------------------------------------------------------------------------------------------------------- */
 
@@ -262,9 +264,9 @@ enum spawned spawn_process(struct vm *vm, const struct spawn_request *r, struct 
         return failed(f, refusal(r, status));
     }
     *pid = p->pid;
-    bool ok = life_begin(vs, p) && codec_buf_put(&vs->args, r->args.data, r->args.len);
+    life_begin(vs, p);
     vs->arg_count = r->args.count;
-    if (!ok) {
+    if (r->args.len && !codec_buf_put(&vs->args, r->args.data, r->args.len)) {
         abort_start(p, r->parent, refusal(r, SPAWN_NO_MEMORY));
         return failed(f, refusal(r, SPAWN_NO_MEMORY));
     }

@@ -18,16 +18,14 @@
 /* --- states ------------------------------------------------------------------------------------------------------- */
 
 void task_init_main(lua_State *L, struct vstate *vs) {
-    memset(&vs->main, 0, sizeof vs->main);
     lua_rawgeti(L, LUA_REGISTRYINDEX, REG_MAIN);
-    vs->main.co = lua_tothread(L, -1);
+    lua_State *co = lua_tothread(L, -1);
     lua_settop(L, -2);
-    if (!vs->main.co) {
-        vs->main.co = lua_newthread(L);
+    if (!co) {
+        co = lua_newthread(L);
         lua_rawseti(L, LUA_REGISTRYINDEX, REG_MAIN);
     }
-    vs->ready = NULL;
-    vs->ready_end = &vs->ready;
+    vs->main.co = co;
 }
 
 void task_ready(struct vstate *vs, struct task *t, enum wake_kind wake) {
@@ -151,6 +149,10 @@ static void fail(struct proc *p, struct failure *f) {
 static int push_wake(struct vstate *vs, struct task *t) {
     switch (t->wake) {
     case WAKE_START:
+        if (!t->co) { /* the process begins */
+            life_open(vs->L, vs);
+            return 0;
+        }
         return t->nargs;
     case WAKE_NOTHING:
         return 0;
@@ -163,10 +165,10 @@ static int push_wake(struct vstate *vs, struct task *t) {
 
 /* Resumes one task. STEP_WAIT: it blocked or is done, others may run. */
 static enum step run_task(struct proc *p, struct vstate *vs, struct task *t) {
-    lua_State *co = t->co;
     struct worker *w = sched_self->worker;
     vs->current = t;
     int n = push_wake(vs, t);
+    lua_State *co = t->co;
     t->state = TASK_READY;
     if (t->raise)
         preempt_raise(co, vs);
@@ -345,6 +347,4 @@ void task_drop_all(struct vstate *vs) {
     }
     vs->tasks = NULL;
     vs->live_tasks = 0;
-    vs->ready = NULL;
-    memset(&vs->main, 0, sizeof vs->main);
 }

@@ -131,19 +131,23 @@ struct vstate {
     size_t memory, memory_limit;
     struct vm *vm;
     struct node *vm_node;
-    struct proc *proc;
     struct ventry *entry;
-    struct vstate *next; /* in a pool */
-    size_t baseline;     /* memory when it was new */
-
-    /* flags of the state */
+    struct vstate *next;   /* in a pool */
+    size_t baseline;       /* memory when it was new */
+    struct codec_buf args; /* arguments, then the result; the memory is reused */
+    uint32_t steps;
     bool base_open, jit_on, dirty; /* dirty: never recycle */
 
-    /* flags of the process; top_level: its file runs, main has not begun */
-    bool wippy, preempted, top_level, over_memory;
+    /* From here on everything is the process', and zero when it begins. */
+    struct proc *proc;
+    bool wippy, preempted, over_memory;
+    bool top_level;              /* its file runs, main has not begun */
     volatile sig_atomic_t armed; /* the hook is set; by the preempt signal in this thread */
-    uint32_t timers, live_tasks, steps, waiting_tasks; /* waiting_tasks: in TASK_WAIT_PROC */
+    uint32_t timers, live_tasks, waiting_tasks; /* waiting_tasks: in TASK_WAIT_PROC */
     int anchor_next, anchor_free;
+    unsigned arg_count;
+    uint8_t topic_at;
+    enum step start_step; /* what task_start_now saw */
 
     struct task main;
     struct task *current;
@@ -154,11 +158,7 @@ struct vstate {
     struct msgq early_events;
     struct msg *in_hand; /* being turned into a Lua value */
     struct vtimer *timer_list; /* all of this process */
-    enum step start_step;  /* what task_start_now saw */
-    struct pid starter;    /* whom to tell how the top level went; none: nobody waits */
-    struct codec_buf args;
-    unsigned arg_count;
-    uint8_t topic_at;
+    struct pid starter;        /* whom to tell how the top level went; none: nobody waits */
     char topics_seen[VSTATE_TOPICS][VSTATE_TOPIC_MAX]; /* the last received, for crash reports */
 };
 
