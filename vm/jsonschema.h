@@ -18,7 +18,7 @@
 #define JSONSCHEMA_DEPTH 128
 
 /* All comparisons together; what takes more is refused rather than hold up the worker. */
-#define JSONSCHEMA_STEPS 10000000
+#define JSONSCHEMA_STEPS 2000000
 
 /*
  * Whether the value in stack slot `data` fits the schema in slot `schema` (both absolute). When not, or when the schema itself is wrong,
