@@ -38,7 +38,7 @@ void box_close(struct box *b) {
 }
 
 uint64_t box_live(struct box *b) {
-    return atomic_load_explicit(&b->host->live, memory_order_relaxed);
+    return host_live(b->host);
 }
 
 /* --- actors --------------------------------------------------------------------------------------------------- */
@@ -64,7 +64,12 @@ static void actor_close(struct proc *p) {
     mem_free(a);
 }
 
-static const struct behaviour actor_behaviour = {"actor", actor_deliver, actor_step, actor_close, NULL};
+static const struct behaviour actor_behaviour = {
+    .name = "actor",
+    .deliver = actor_deliver,
+    .step = actor_step,
+    .close = actor_close,
+};
 
 struct pid actor_spawn(struct box *b, const struct actor_ops *ops, void *ud, const struct spawn *how,
                        enum spawn_status *status) {
