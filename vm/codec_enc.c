@@ -16,7 +16,6 @@ struct enc {
     size_t start; /* b->len when it began */
     size_t limit; /* the most bytes that b may hold in the end */
     char *end;    /* end of the bytes that may be written now */
-    int base;     /* stack slot of the first table */
     int depth;
     enum codec_status status;
     enum codec_fault fault;

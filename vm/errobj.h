@@ -19,6 +19,12 @@ struct verror {
 /* Pushes an object for `f`; takes over one reference of the caller's (also when it raises). */
 void errobj_push(lua_State *L, struct failure *f);
 
+/*
+ * For an object that vtype_new made and that has no failure yet: gives it this one, raises "not enough memory" when it is
+ * NULL. The order keeps memory errors harmless: first what may raise, then the failure.
+ */
+void errobj_own(lua_State *L, struct verror *e, struct failure *f);
+
 /* Pushes an object with a formatted message. */
 void errobj_pushf(lua_State *L, enum errkind kind, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
