@@ -52,8 +52,7 @@ Test(hash, fnv) {
         "eq(hash.fnv32(''), 0x811c9dc5) eq(hash.fnv32('a'), 0xe40c292c) eq(hash.fnv32('foobar'), 0xbf9cf968) "
         "eq(hash.fnv64(''), 0xcbf29ce4 * 2^32 + 0x84222325) eq(hash.fnv64('a'), 0xaf63dc4c * 2^32 + "
         "0x8601ec8c) "
-        "eq(hash.fnv64('foobar'), 0x85944171 * 2^32 + 0xf73967e8) eq(hash.fnv32('\\255'), 0x7a0c24a3 + 0 * "
-        "1)");
+        "eq(hash.fnv64('foobar'), 0x85944171 * 2^32 + 0xf73967e8) eq(hash.fnv32('\\255'), 0x7a0b824e)");
 }
 
 Test(hash, arguments) {
