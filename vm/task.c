@@ -275,8 +275,13 @@ static void limit_failure(struct proc *p, struct vstate *vs) {
                                 "memory limit exceeded: more than %zu bytes (process_memory)", vs->memory_limit);
 }
 
+static int64_t coarse_tick(const struct vstate *vs) {
+    return atomic_load_explicit(&vs->vm_node->tick, memory_order_relaxed);
+}
+
 enum step task_step(struct proc *p) {
     struct vstate *volatile vs = p->data;
+    const int64_t tick = coarse_tick(vs);
     struct panic here;
     enum step s;
     panic_enter(&here);
@@ -295,8 +300,13 @@ enum step task_step(struct proc *p) {
         s = STEP_EXIT;
     }
     vm_account(vs);
-    if (s != STEP_EXIT)
-        life_consider_jit(vs, s == STEP_AGAIN);
+    if (!vs->jit_on && s != STEP_EXIT) {
+        vs->steps++;
+        if (tick != coarse_tick(vs) || s == STEP_AGAIN) {
+            vs->ticks++;
+            life_consider_jit(vs, s == STEP_AGAIN);
+        }
+    }
     return s;
 }
 

@@ -135,7 +135,7 @@ struct vstate {
     struct vstate *next;   /* in a pool */
     size_t baseline;       /* memory when it was new */
     struct codec_buf args; /* arguments, then the result; the memory is reused */
-    uint32_t steps;
+    uint32_t steps, ticks; /* dispatches, and those during which the coarse clock moved */
     bool base_open, jit_on, dirty; /* dirty: never recycle */
 
     /* From here on everything is the process', and zero when it begins. */
