@@ -68,7 +68,8 @@ Test(instant, order) {
 Test(instant, now_is_now) {
     time_t before = time(NULL);
     struct instant t = instant_now();
-    cr_expect(t.sec >= before && t.sec <= time(NULL));
+    /* time() reads a coarser clock, which may lag behind. */
+    cr_expect(t.sec >= before && t.sec <= time(NULL) + 1);
     cr_expect(instant_valid(t));
 }
 
