@@ -6,7 +6,6 @@
 #include <sys/random.h>
 
 #include "vm/env.h"
-#include "vm/prelude.h"
 #include "vm/task.h"
 #include "vm/vm_impl.h"
 
@@ -104,6 +103,11 @@ static void open_base(lua_State *L, struct vstate *vs) {
     lua_pushliteral(L, "");
     lua_call(L, 1, 0);
     vs->base_open = true;
+}
+
+void base_push_all(lua_State *L) {
+    open_base(L, vstate_of(L));
+    lua_pushvalue(L, LUA_GLOBALSINDEX);
 }
 
 bool base_push(lua_State *L, struct vstate *vs, const char *key) {
@@ -223,11 +227,7 @@ static int coro_place(lua_State *L) {
 static void open_coroutine(lua_State *L) {
     struct vstate *vs = vstate_of(L);
     open_base(L, vs);
-    const struct prelude_chunk *c = prelude_chunks;
-    while (c->name && strcmp(c->name, "coroutine") != 0)
-        c++;
-    if (!c->name || luaL_loadbuffer(L, (const char *)c->bytes, c->len, "=coroutine") != 0)
-        luaL_error(L, "the prelude's part 'coroutine' cannot be loaded");
+    env_push_prelude(L, "coroutine");
     lua_getfield(L, LUA_GLOBALSINDEX, "coroutine");
     lua_pushlightuserdata(L, TASK_MARK);
     lua_pushcclosure(L, coro_preempted, 0);

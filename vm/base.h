@@ -10,6 +10,9 @@
 /* Pushes the global function or constant `key`; false and nothing when there is none. */
 bool base_push(lua_State *L, struct vstate *vs, const char *key);
 
+/* Pushes the table of LuaJIT's whole base library: for the prelude only. */
+void base_push_all(lua_State *L);
+
 /* Runs LuaJIT's luaopen_* for a standard library and pushes its table. */
 void base_open_standard(lua_State *L, const char *name);
 

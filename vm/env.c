@@ -148,6 +148,28 @@ bool env_push_module(lua_State *L, const char *name) {
     return true;
 }
 
+bool env_push_real(lua_State *L, const char *name) {
+    if (strcmp(name, "_base") == 0) {
+        base_push_all(L);
+        return true;
+    }
+    int index = lib_index(name);
+    if (index < 0)
+        return false;
+    push_real(L, index);
+    return true;
+}
+
+void env_push_prelude(lua_State *L, const char *name) {
+    const struct prelude_chunk *c = prelude_chunks;
+    while (c->name && strcmp(c->name, name) != 0)
+        c++;
+    char chunk_name[64];
+    snprintf(chunk_name, sizeof chunk_name, "=%s", name);
+    if (!c->name || luaL_loadbuffer(L, (const char *)c->bytes, c->len, chunk_name) != 0)
+        luaL_error(L, "the prelude's part '%s' cannot be loaded", name);
+}
+
 /* --- require -------------------------------------------------------------------------------------------------------- */
 
 static bool declared(const struct ventry *e, const char *name) {

@@ -24,6 +24,13 @@ void env_end(lua_State *L);
 /* Pushes the proxy (or value) of a module, or returns false and pushes nothing when there is none of that name. */
 bool env_push_module(lua_State *L, const char *name);
 
+/* Pushes the real table of a module (false and nothing: no such module), or for "_base" that of the base library: for
+ * the prelude only, user code must never get hold of it. */
+bool env_push_real(lua_State *L, const char *name);
+
+/* Pushes the compiled chunk of the prelude's part vm/lua/NAME.lua. Raises when there is none. */
+void env_push_prelude(lua_State *L, const char *name);
+
 /* require(name) */
 int env_require(lua_State *L);
 

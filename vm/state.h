@@ -31,7 +31,8 @@ struct vstate;
     X(TIME, "time")                                                                                   \
     X(DURATION, "duration")                                                                           \
     X(LOCATION, "location")                                                                           \
-    X(PAYLOAD, "payload")
+    X(PAYLOAD, "payload")                                                                             \
+    X(LOGGER, "logger")
 
 enum vtype {
     VTYPE_NONE,

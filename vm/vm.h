@@ -70,11 +70,41 @@ struct vm_host {
     uint32_t max_coroutines; /* per process, coroutine.spawn; 0: no limit */
 };
 
+enum vm_level { VM_LOG_DEBUG, VM_LOG_INFO, VM_LOG_WARN, VM_LOG_ERROR };
+
+/* One field of an event of the module logger. */
+struct vm_field {
+    const char *key;
+    enum { VM_FIELD_TEXT, VM_FIELD_NUMBER, VM_FIELD_BOOL, VM_FIELD_JSON } type;
+    const char *text; /* TEXT, JSON: `len` bytes */
+    size_t len;
+    double number;
+    bool flag;
+};
+
+/* One event of the module logger. */
+struct vm_event {
+    enum vm_level level;
+    const char *logger; /* name, "" without one */
+    const char *entry;
+    const char *src; /* "file.lua:12"; "" when unknown */
+    const char *message;
+    size_t message_len;
+    const struct vm_field *fields;
+    size_t field_count;
+};
+
 struct vm_hooks {
     /* One whole line (with its newline) that a process printed. Worker thread; must not block for long. */
     void (*print)(struct proc *p, const char *line, size_t len);
     /* A process failed: the crash report's material. Worker thread. */
     void (*failed)(struct proc *p, const char *entry, const struct failure *f, const char *topics);
+    /* An event of the module logger. Worker thread; must not block. NULL: none is written. */
+    void (*log)(struct proc *p, const struct vm_event *e);
+    /* Whether events of that level are written at all. Worker thread; NULL: all. */
+    bool (*log_enabled)(enum vm_level level);
+    /* For `troupe test`: takes what processes have printed that are no tests (at most `cap` bytes; returns how many). Worker thread. NULL otherwise. */
+    size_t (*take_prints)(char *buf, size_t cap);
     /* Whether env.get and os.getenv may read that name. Any thread. */
     bool (*env_allowed)(const char *name);
 };
