@@ -169,6 +169,7 @@ Test(sched_host, a_spare_takes_the_place_of_a_stuck_worker_and_ends) {
         others[i] = actor_spawn(&b, &plain, NULL, NULL, NULL);
     struct puppet a;
     puppet_spawn(&a, &b, NULL);
+    AWAIT(atomic_load(&deaf_now) == 1);
     puppet_settle(&a);                         /* only a second thread can do that */
     cr_expect(atomic_load(&stuck_calls) >= 1); /* more when this machine gave a worker no time for so long */
     cr_expect(pid_eq(stuck_pid, pid));
