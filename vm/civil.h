@@ -14,7 +14,7 @@
 
 /* The calendar repeats, weekdays included, after this many years and seconds. */
 #define CIVIL_CYCLE_YEARS 400
-#define CIVIL_CYCLE_SEC   (INT64_C(146097) * CIVIL_DAY_SEC)
+#define CIVIL_CYCLE_SEC (INT64_C(146097) * CIVIL_DAY_SEC)
 
 /* Every count of seconds that civil_split accepts and civil_join yields: about 285 million years, exact as a double. */
 #define CIVIL_SEC_MAX (INT64_C(1) << 53)

@@ -51,24 +51,27 @@ static int64_t self(lua_State *L) {
     return d->ns;
 }
 
-static int dur_nanoseconds(lua_State *L) {
-    lua_pushnumber(L, (double)self(L));
+static int push_whole(lua_State *L, int64_t n) {
+    lua_pushnumber(L, (double)n);
     return 1;
+}
+
+static int dur_nanoseconds(lua_State *L) {
+    return push_whole(L, self(L));
 }
 
 static int dur_microseconds(lua_State *L) {
-    lua_pushnumber(L, (double)(self(L) / DUR_US));
-    return 1;
+    return push_whole(L, self(L) / DUR_US);
 }
 
 static int dur_milliseconds(lua_State *L) {
-    lua_pushnumber(L, (double)(self(L) / DUR_MS));
-    return 1;
+    return push_whole(L, self(L) / DUR_MS);
 }
 
 /* Whole units and the fraction apart: a double has no room for the nanoseconds of a large duration. */
 static int push_fractional(lua_State *L, int64_t ns, int64_t unit) {
-    lua_pushnumber(L, (double)(ns / unit) + (double)(ns % unit) / (double)unit);
+    int64_t whole = ns / unit;
+    lua_pushnumber(L, (double)whole + (double)(ns % unit) / (double)unit);
     return 1;
 }
 

@@ -172,11 +172,11 @@ static int uuid_variant_name(lua_State *L) {
 }
 
 /* Unix seconds. */
-static double seconds_of_v7(const uuid_t id) {
+static int64_t seconds_of_v7(const uuid_t id) {
     uint64_t ms = 0;
     for (int i = 0; i < 6; i++)
         ms = ms << 8 | id[i];
-    return (double)(ms / 1000);
+    return (int64_t)(ms / 1000);
 }
 
 static int uuid_parse_table(lua_State *L) {
@@ -190,7 +190,7 @@ static int uuid_parse_table(lua_State *L) {
     lua_pushstring(L, variant_of(id));
     lua_setfield(L, -2, "variant");
     if (version == 1 || version == 7) {
-        lua_pushnumber(L, version == 1 ? (double)uuid_time(id, NULL) : seconds_of_v7(id));
+        lua_pushnumber(L, (double)(version == 1 ? uuid_time(id, NULL) : seconds_of_v7(id)));
         lua_setfield(L, -2, "timestamp");
     }
     if (version == 1) {

@@ -57,6 +57,8 @@ static const struct {
 #undef X
 };
 
+enum { OFFSET_PARTS = 3 };
+
 /* How an offset is written: digits of its parts, whether colons stand between them, whether "Z" stands for zero. */
 struct offset_form {
     unsigned char parts; /* 1: hours, 2: and minutes, 3: and seconds */
@@ -198,11 +200,11 @@ static void put_offset(struct out *o, int32_t offset, struct offset_form form) {
     int32_t unit = form.parts == 3 ? 1 : 60;
     int32_t abs = offset < 0 ? -offset : offset;
     put_char(o, offset / unit < 0 ? '-' : '+');
-    for (int part = 0; part < form.parts; part++) {
-        static const int seconds[] = {3600, 60, 1};
-        if (part > 0 && form.colon)
+    const int32_t parts[OFFSET_PARTS] = {abs / 3600, abs / 60 % 60, abs % 60};
+    for (int i = 0; i < OFFSET_PARTS && i < form.parts; i++) {
+        if (i > 0 && form.colon)
             put_char(o, ':');
-        put_number(o, part == 0 ? abs / 3600 : abs / seconds[part] % 60, 2);
+        put_number(o, parts[i], 2);
     }
 }
 
@@ -222,36 +224,63 @@ static void put_token(struct out *o, enum token token, struct span text, const s
     const struct civil *c = &t->civil;
     int hour12 = c->hour % 12 ? c->hour % 12 : 12;
     switch (token) {
-    case TOKEN_NONE: break;
+    case TOKEN_NONE:
+        break;
     case TOKEN_LONG_MONTH:
-    case TOKEN_MONTH: put_name(o, month_names[c->month - 1], token == TOKEN_LONG_MONTH); break;
+    case TOKEN_MONTH:
+        put_name(o, month_names[c->month - 1], token == TOKEN_LONG_MONTH);
+        break;
     case TOKEN_LONG_WEEKDAY:
-    case TOKEN_WEEKDAY: put_name(o, day_names[c->weekday], token == TOKEN_LONG_WEEKDAY); break;
-    case TOKEN_LONG_YEAR: put_number(o, c->year, 4); break;
-    case TOKEN_YEAR: put_number(o, (c->year < 0 ? -c->year : c->year) % 100, 2); break;
+    case TOKEN_WEEKDAY:
+        put_name(o, day_names[c->weekday], token == TOKEN_LONG_WEEKDAY);
+        break;
+    case TOKEN_LONG_YEAR:
+        put_number(o, c->year, 4);
+        break;
+    case TOKEN_YEAR:
+        put_number(o, (c->year < 0 ? -c->year : c->year) % 100, 2);
+        break;
     case TOKEN_NUM_MONTH:
-    case TOKEN_ZERO_MONTH: put_number(o, c->month, token == TOKEN_ZERO_MONTH ? 2 : 1); break;
+    case TOKEN_ZERO_MONTH:
+        put_number(o, c->month, token == TOKEN_ZERO_MONTH ? 2 : 1);
+        break;
     case TOKEN_UNDER_DAY:
         if (c->day < 10)
             put_char(o, ' ');
         put_number(o, c->day, 1);
         break;
     case TOKEN_DAY:
-    case TOKEN_ZERO_DAY: put_number(o, c->day, token == TOKEN_ZERO_DAY ? 2 : 1); break;
+    case TOKEN_ZERO_DAY:
+        put_number(o, c->day, token == TOKEN_ZERO_DAY ? 2 : 1);
+        break;
     case TOKEN_UNDER_YEAR_DAY:
         put(o, "  ", c->year_day < 10 ? 2 : c->year_day < 100 ? 1 : 0);
         put_number(o, c->year_day, 1);
         break;
-    case TOKEN_ZERO_YEAR_DAY: put_number(o, c->year_day, 3); break;
-    case TOKEN_HOUR: put_number(o, c->hour, 2); break;
+    case TOKEN_ZERO_YEAR_DAY:
+        put_number(o, c->year_day, 3);
+        break;
+    case TOKEN_HOUR:
+        put_number(o, c->hour, 2);
+        break;
     case TOKEN_HOUR12:
-    case TOKEN_ZERO_HOUR12: put_number(o, hour12, token == TOKEN_ZERO_HOUR12 ? 2 : 1); break;
+    case TOKEN_ZERO_HOUR12:
+        put_number(o, hour12, token == TOKEN_ZERO_HOUR12 ? 2 : 1);
+        break;
     case TOKEN_MINUTE:
-    case TOKEN_ZERO_MINUTE: put_number(o, c->minute, token == TOKEN_ZERO_MINUTE ? 2 : 1); break;
+    case TOKEN_ZERO_MINUTE:
+        put_number(o, c->minute, token == TOKEN_ZERO_MINUTE ? 2 : 1);
+        break;
     case TOKEN_SECOND:
-    case TOKEN_ZERO_SECOND: put_number(o, c->second, token == TOKEN_ZERO_SECOND ? 2 : 1); break;
-    case TOKEN_UPPER_PM: put(o, c->hour >= 12 ? "PM" : "AM", 2); break;
-    case TOKEN_LOWER_PM: put(o, c->hour >= 12 ? "pm" : "am", 2); break;
+    case TOKEN_ZERO_SECOND:
+        put_number(o, c->second, token == TOKEN_ZERO_SECOND ? 2 : 1);
+        break;
+    case TOKEN_UPPER_PM:
+        put(o, c->hour >= 12 ? "PM" : "AM", 2);
+        break;
+    case TOKEN_LOWER_PM:
+        put(o, c->hour >= 12 ? "pm" : "am", 2);
+        break;
     case TOKEN_ABBR:
         if (t->abbr_len)
             put(o, t->abbr, t->abbr_len);
@@ -259,8 +288,12 @@ static void put_token(struct out *o, enum token token, struct span text, const s
             put_offset(o, t->offset, offset_forms[TOKEN_NUM]);
         break;
     case TOKEN_FRACTION:
-    case TOKEN_TRIM_FRACTION: put_fraction(o, t->ns, text, token == TOKEN_TRIM_FRACTION); break;
-    default: put_offset(o, t->offset, offset_forms[token]); break;
+    case TOKEN_TRIM_FRACTION:
+        put_fraction(o, t->ns, text, token == TOKEN_TRIM_FRACTION);
+        break;
+    default:
+        put_offset(o, t->offset, offset_forms[token]);
+        break;
     }
 }
 
@@ -404,8 +437,8 @@ static bool take_offset(struct reading *r, struct span *s, struct offset_form fo
     /* 24 hours and 60 minutes or seconds do occur in the wild. */
     static const char *const names[] = {"time zone offset hour", "time zone offset minute",
                                         "time zone offset second"};
-    int parts[3] = {0, 0, 0};
-    for (int i = 0; i < form.parts; i++) {
+    int parts[OFFSET_PARTS] = {0};
+    for (int i = 0; i < OFFSET_PARTS && i < form.parts; i++) {
         if (i > 0 && form.colon) {
             if (s->len < 1 || s->at[0] != ':')
                 return false;
@@ -414,7 +447,7 @@ static bool take_offset(struct reading *r, struct span *s, struct offset_form fo
         if (!take_number(s, true, &parts[i]))
             return false;
     }
-    for (int i = 0; i < form.parts; i++)
+    for (int i = 0; i < OFFSET_PARTS && i < form.parts; i++)
         if (!in_range(r, parts[i], 0, i == 0 ? 24 : 60, names[i]))
             return false;
     int32_t offset = (parts[0] * 60 + parts[1]) * 60 + parts[2];
@@ -477,7 +510,8 @@ static bool take_abbr(struct reading *r, struct span *s) {
 static bool take_token(struct reading *r, enum token token, struct span text, struct span *s) {
     int index;
     switch (token) {
-    case TOKEN_NONE: return true;
+    case TOKEN_NONE:
+        return true;
     case TOKEN_LONG_MONTH:
     case TOKEN_MONTH:
         if (!take_name(s, month_names, 12, token == TOKEN_LONG_MONTH, &index))
@@ -485,8 +519,10 @@ static bool take_token(struct reading *r, enum token token, struct span text, st
         r->month = index + 1;
         return true;
     case TOKEN_LONG_WEEKDAY:
-    case TOKEN_WEEKDAY: return take_name(s, day_names, 7, token == TOKEN_LONG_WEEKDAY, &index);
-    case TOKEN_LONG_YEAR: return take_digits(s, 4, 4, &r->f.year);
+    case TOKEN_WEEKDAY:
+        return take_name(s, day_names, 7, token == TOKEN_LONG_WEEKDAY, &index);
+    case TOKEN_LONG_YEAR:
+        return take_digits(s, 4, 4, &r->f.year);
     case TOKEN_YEAR:
         if (!take_digits(s, 2, 2, &r->f.year))
             return false;
@@ -506,7 +542,8 @@ static bool take_token(struct reading *r, enum token token, struct span text, st
         for (int i = 0; i < 2 && token == TOKEN_UNDER_YEAR_DAY && begins(*s, " ", 1); i++)
             drop(s, 1);
         return take_digits(s, token == TOKEN_ZERO_YEAR_DAY ? 3 : 1, 3, &r->year_day);
-    case TOKEN_HOUR: return take_number(s, false, &r->f.hour) && in_range(r, r->f.hour, 0, 23, "hour");
+    case TOKEN_HOUR:
+        return take_number(s, false, &r->f.hour) && in_range(r, r->f.hour, 0, 23, "hour");
     case TOKEN_HOUR12:
     case TOKEN_ZERO_HOUR12:
         return take_number(s, token == TOKEN_ZERO_HOUR12, &r->f.hour) &&
@@ -516,17 +553,23 @@ static bool take_token(struct reading *r, enum token token, struct span text, st
         return take_number(s, token == TOKEN_ZERO_MINUTE, &r->f.minute) &&
                in_range(r, r->f.minute, 0, 59, "minute");
     case TOKEN_SECOND:
-    case TOKEN_ZERO_SECOND: return take_second(r, s, token == TOKEN_ZERO_SECOND);
-    case TOKEN_UPPER_PM: return take_pm(r, s, "AM", "PM");
-    case TOKEN_LOWER_PM: return take_pm(r, s, "am", "pm");
-    case TOKEN_ABBR: return take_abbr(r, s);
-    case TOKEN_FRACTION: return take_fraction(s, text.len, &r->f.ns);
+    case TOKEN_ZERO_SECOND:
+        return take_second(r, s, token == TOKEN_ZERO_SECOND);
+    case TOKEN_UPPER_PM:
+        return take_pm(r, s, "AM", "PM");
+    case TOKEN_LOWER_PM:
+        return take_pm(r, s, "am", "pm");
+    case TOKEN_ABBR:
+        return take_abbr(r, s);
+    case TOKEN_FRACTION:
+        return take_fraction(s, text.len, &r->f.ns);
     case TOKEN_TRIM_FRACTION: {
         /* It may be missing altogether, or have more digits than the layout. */
         size_t n = fraction_len(*s);
         return n == 0 || take_fraction(s, n, &r->f.ns);
     }
-    default: return take_offset(r, s, offset_forms[token]);
+    default:
+        return take_offset(r, s, offset_forms[token]);
     }
 }
 
