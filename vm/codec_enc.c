@@ -328,9 +328,8 @@ static bool begin_tables(struct enc *e) {
     return true;
 }
 
-/* Encodes the value on top of the stack. */
-static char *put_any(struct enc *e, char *w) {
-    int type = lua_type(e->L, -1);
+/* Encodes the value on top of the stack, which is of this type. */
+static char *put_any(struct enc *e, char *w, int type) {
     if (type != LUA_TTABLE)
         return put_simple(e, w, type, -1);
     return e->s || begin_tables(e) ? put_table(e, w) : NULL;
@@ -360,7 +359,7 @@ enum codec_status codec_encode(lua_State *L, int idx, const char *root, size_t l
             return give_up(&e, root, 0, lua_gettop(L), why, cap);
     } else {
         int top = lua_gettop(L);
-        w = more_stack(&e) ? (lua_pushvalue(L, idx), put_any(&e, w)) : NULL;
+        w = more_stack(&e) ? (lua_pushvalue(L, idx), put_any(&e, w, type)) : NULL;
         if (!w)
             return give_up(&e, root, 0, top, why, cap);
         lua_settop(L, top);
@@ -396,7 +395,7 @@ enum codec_status codec_encode_n(lua_State *L, int first, int n, const char *roo
     w += TABLE_HEAD;
     for (int i = 0; i < n; i++) {
         lua_pushvalue(L, first + i);
-        w = put_any(&e, w);
+        w = put_any(&e, w, lua_type(L, -1));
         if (!w)
             return give_up(&e, root, i + 1, top, why, cap);
         lua_settop(L, top);

@@ -35,10 +35,15 @@ static void add(struct text *t, const char *s, size_t max) {
     t->at += len;
 }
 
+/* ":123"; by hand, since every failing call of the API pays for its traceback. */
 static void add_line(struct text *t, int line) {
-    char digits[16];
-    snprintf(digits, sizeof digits, ":%d", line);
-    add(t, digits, sizeof digits);
+    char digits[16], *p = digits + sizeof digits;
+    unsigned n = line > 0 ? (unsigned)line : 0;
+    do
+        *--p = (char)('0' + n % 10);
+    while ((n /= 10) > 0);
+    *--p = ':';
+    add(t, p, (size_t)(digits + sizeof digits - p));
 }
 
 static void add_frame(struct text *t, const lua_Debug *ar) {
