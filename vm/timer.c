@@ -18,7 +18,6 @@ enum use { USE_SLEEP, USE_AFTER, USE_TIMER, USE_TICKER };
 
 struct vtimer {
     struct timer wheel;
-    struct msg signal; /* pushed into the mailbox when due; its memory is ours. Constant but for `next` */
     struct pid pid;
     struct vtimer *next, **link; /* in vs->timer_list */
     struct task *task;           /* USE_SLEEP */
@@ -29,7 +28,8 @@ struct vtimer {
     bool armed;    /* started, and its firing not yet seen by the process */
     bool stopped;  /* the firing that is under way does not count */
     /* Written under the wheel's lock by who fires it, or by whoever takes the signal: 1 while the signal is on its way. */
-    atomic_bool under_way; /* release when it is let go, acquire by free_if_done */
+    atomic_bool under_way; /* release when it is let go, acquire by give_up */
+    struct msg signal;     /* pushed into the mailbox when due; its memory is ours. Constant but for `next` */
 };
 
 /* The node, and so the timer, is out of the mailbox of a process that has ended. */
