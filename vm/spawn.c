@@ -270,7 +270,7 @@ enum spawned spawn_process(struct vm *vm, const struct spawn_request *r, struct 
         abort_start(p, r->parent, refusal(r, SPAWN_NO_MEMORY));
         return failed(f, refusal(r, SPAWN_NO_MEMORY));
     }
-    if (!t->worker || t->nested >= NESTED_MAX) {
+    if (!t->worker || r->later || t->nested >= NESTED_MAX) {
         vs->starter = r->parent ? r->parent->pid : (struct pid){0};
         task_ready(vs, &vs->main, WAKE_START);
         proc_start(t, p);
@@ -297,7 +297,7 @@ enum spawned spawn_process(struct vm *vm, const struct spawn_request *r, struct 
 struct pid vm_spawn(struct vm *vm, const char *entry, struct host *host, struct proc *parent, bool monitor,
                     const struct vm_args *args, struct failure **f) {
     struct pid pid = {0};
-    struct spawn_request r = {.host = host, .parent = parent, .monitor = monitor, .args = *args};
+    struct spawn_request r = {.host = host, .parent = parent, .monitor = monitor, .later = true, .args = *args};
     r.entry = ventry_find(vm, entry, strlen(entry));
     if (!r.entry || r.entry->kind == VM_LIBRARY || r.entry->kind == VM_OTHER) {
         *f = failure_format(r.entry ? ERRKIND_INVALID : ERRKIND_NOT_FOUND, EXIT_START,

@@ -12,6 +12,7 @@ struct spawn_request {
     struct host *host;
     struct proc *parent; /* inside which this runs; NULL */
     bool monitor, link;
+    bool later; /* the top level runs where the process will, not in the caller's thread */
     struct vm_args args;
 };
 
@@ -19,7 +20,7 @@ struct spawn_request {
 enum spawned { SPAWNED, SPAWNED_LATER, SPAWN_FAILED };
 
 /* The aux of MSG_REPLY nodes that the vm sends itself. */
-enum { REPLY_STARTED = 1, REPLY_INFO = 2 };
+enum { REPLY_STARTED = VM_REPLY_STARTED, REPLY_INFO };
 
 /* On SPAWN_FAILED *f is a reference for the caller. Any attached thread. */
 enum spawned spawn_process(struct vm *vm, const struct spawn_request *r, struct pid *pid, struct failure **f);

@@ -128,9 +128,14 @@ struct vm_args {
     unsigned count;
 };
 
+/* The aux of the MSG_REPLY that the parent of a vm_spawn gets. */
+enum { VM_REPLY_STARTED = 1 };
+
 /*
- * Starts `entry` on `host` from outside Lua (supervisor, tool). `parent` may be NULL. The arguments are copied. Returns
- * its pid; none on failure, and then *f (a reference for the caller) says why. Any attached thread.
+ * Starts `entry` on `host` from outside Lua (supervisor, tool). `parent` may be NULL; else this runs inside it. The arguments
+ * are copied. Returns the pid; none on failure, and then *f (a reference for the caller) says why. Nothing of the process
+ * has run then: the parent gets a MSG_REPLY with aux VM_REPLY_STARTED when main begins (u.ptr NULL) or when the file's
+ * top level failed (u.ptr: the failure, freed with the node; EXIT follows to a monitor). Any attached thread.
  */
 struct pid vm_spawn(struct vm *vm, const char *entry, struct host *host, struct proc *parent, bool monitor,
                     const struct vm_args *args, struct failure **f);
