@@ -59,7 +59,7 @@ LDFLAGS_ALL = -pthread $(CFLAGS.$(VARIANT)) $(if $(LTO),-flto=auto) -Wl,--as-nee
 AR := $(if $(LTO),gcc-ar,ar)
 
 # Asked for once a run, and only when something is compiled: `make check` installs the packages first.
-PKGS       := libfyaml jansson nettle uuid glib-2.0 libmicrohttpd ncursesw libsystemd
+PKGS       := yaml-0.1 jansson nettle uuid glib-2.0 libmicrohttpd ncursesw libsystemd
 PKG_CFLAGS  = $(eval PKG_CFLAGS := $$(call pkg_config,--cflags-only-I))$(PKG_CFLAGS)
 PKG_LIBS    = $(eval PKG_LIBS := $$(call pkg_config,--libs))$(PKG_LIBS)
 pkg_config  = $(or $(shell $(PKG_CONFIG) $(1) $(PKGS) | sed 's/-I/-isystem /g'),$(error packages are missing; \

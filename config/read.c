@@ -196,8 +196,8 @@ static void read_source(const struct spot *at, const struct ynode *node, struct 
         return;
     code->source.given = text;
     /* the file's name in a position must live as long as the configuration */
-    code->source.pos =
-        (struct cfg_pos){arena_strdup(&at->rd->config->arena, node->pos.file), node->pos.line, 0};
+    code->source.pos = (struct cfg_pos){arena_strdup(&at->rd->config->arena, node->pos.file),
+                                        node->pos.line + (node->block && node->pos.line > 0), 0};
 }
 
 /* --- references --------------------------------------------------------------------------------------------------- */

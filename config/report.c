@@ -18,7 +18,9 @@ struct cfg_report {
     struct arena arena;
     bool strict;
     struct {
-        const char **v;
+        struct file {
+            const char *name, *shown;
+        } * v;
         size_t n, cap;
     } files;
     struct {
@@ -45,14 +47,41 @@ void cfg_report_free(struct cfg_report *r) {
     mem_free(r);
 }
 
+/* How many bytes at `s` are one control character; 0: it is none. */
+static int is_control(const char *s) {
+    unsigned char c = (unsigned char)s[0], next = (unsigned char)s[1];
+    if (c == 0xc2 && next >= 0x80 && next < 0xa0)
+        return 2;
+    return (c < 0x20 && c != '\0') || c == 0x7f;
+}
+
+/*
+ * A copy of a text that may hold anything a file, a key or a name does, with control characters (UTF-8's C1 too)
+ * escaped: a mistake is one line, and cannot talk to the terminal.
+ */
+static const char *clean_copy(struct cfg_report *r, const char *s) {
+    size_t n = strlen(s), bad = 0;
+    for (size_t i = 0; i < n; i++)
+        bad += is_control(s + i);
+    char *copy = arena_alloc(&r->arena, n + bad * 6 + 1), *w = copy;
+    for (size_t i = 0; i < n; i++) {
+        int bytes = is_control(s + i);
+        if (bytes == 0)
+            *w++ = s[i];
+        else
+            w += sprintf(w, "\\x%02X", (unsigned)(unsigned char)s[i += (size_t)bytes - 1]);
+    }
+    return copy;
+}
+
 static size_t file_index(struct cfg_report *r, const char *name) {
-    if (r->last_file < r->files.n && strcmp(r->files.v[r->last_file], name) == 0)
+    if (r->last_file < r->files.n && strcmp(r->files.v[r->last_file].name, name) == 0)
         return r->last_file;
     size_t i = 0;
-    while (i < r->files.n && strcmp(r->files.v[i], name) != 0)
+    while (i < r->files.n && strcmp(r->files.v[i].name, name) != 0)
         i++;
     if (i == r->files.n)
-        *ARENA_PUSH(&r->arena, &r->files) = arena_strdup(&r->arena, name);
+        *ARENA_PUSH(&r->arena, &r->files) = (struct file){arena_strdup(&r->arena, name), clean_copy(r, name)};
     return r->last_file = i;
 }
 
@@ -73,13 +102,13 @@ static void add(struct cfg_report *r, enum cfg_severity severity, struct cfg_pos
     char text[MESSAGE_MAX];
     vsnprintf(text, sizeof text, fmt, ap);
     size_t file = file_index(r, pos.file);
-    pos.file = r->files.v[file];
+    pos.file = r->files.v[file].shown;
     struct item *item = ARENA_PUSH(&r->arena, &r->items);
     *item = (struct item){
         .diag = {.severity = severity,
                  .pos = pos,
-                 .path = path != NULL ? arena_strdup(&r->arena, path) : "",
-                 .message = arena_strdup(&r->arena, text)},
+                 .path = path != NULL ? clean_copy(r, path) : "",
+                 .message = clean_copy(r, text)},
         .file = file,
         .seq = r->items.n,
     };

@@ -6,8 +6,8 @@
 #include "config/utf8.h"
 
 #include <inttypes.h>
-#include <libfyaml.h>
 #include <string.h>
+#include <yaml.h>
 
 /* A collection that is being read. */
 struct frame {
@@ -32,9 +32,10 @@ struct reader {
     struct yaml_session *session;
     struct arena *arena;
     const char *name;
+    const char *text;
+    size_t len;
     bool option;
     bool broken;
-    struct cfg_pos last; /* where the parser is, for events without a place of their own */
     struct strmap anchors;
     const struct ynode *root;
     struct frame stack[YAML_MAX_DEPTH];
@@ -46,16 +47,22 @@ static struct cfg_pos place(const struct reader *rd, int line, int col) {
     return rd->option ? (struct cfg_pos){.file = rd->name} : (struct cfg_pos){rd->name, line, col};
 }
 
-static struct cfg_pos event_place(const struct reader *rd, struct fy_event *e) {
-    const struct fy_mark *mark = fy_event_start_mark(e);
-    return mark != NULL ? place(rd, mark->line + 1, mark->column + 1) : rd->last;
+static struct cfg_pos mark_place(const struct reader *rd, const yaml_mark_t *mark) {
+    return place(rd, (int)mark->line + 1, (int)mark->column + 1);
 }
 
 /* --- bytes -------------------------------------------------------------------------------------------------------- */
 
+/* What libyaml reads: YAML's printable characters. */
+static bool is_printable(uint32_t c) {
+    if (c < 0x20)
+        return c == '\t' || c == '\n' || c == '\r';
+    return (c < 0x7f || c > 0x9f || c == 0x85) && c != 0xfffe && c != 0xffff;
+}
+
 /*
- * libfyaml 0.7 ends quietly at a NUL and at some bytes that are no UTF-8, so these never reach it. Control
- * characters are not allowed in YAML, and would end up in messages on terminals.
+ * libyaml takes the end of a text for granted at a NUL, and says about other bytes it does not like only how far into
+ * the text they are, so these never reach it. Control characters would end up in messages on terminals, too.
  */
 static bool check_bytes(struct reader *rd, const char *text, size_t len) {
     int line = 1, col = 1;
@@ -68,10 +75,9 @@ static bool check_bytes(struct reader *rd, const char *text, size_t len) {
                          (unsigned)(unsigned char)text[i]);
             return false;
         }
-        bool white = c == '\t' || c == '\n' || c == '\r';
-        if ((c < 0x20 && !white) || c == 0x7f) {
+        if (!is_printable(c)) {
             report_error(rd->session->report, place(rd, line, col), NULL,
-                         "the control character 0x%02X is not allowed", (unsigned)c);
+                         "the character U+%04X is not allowed", (unsigned)c);
             return false;
         }
         i += n;
@@ -141,19 +147,12 @@ static bool attach(struct reader *rd, const struct ynode *node) {
     return true;
 }
 
-static bool has_text(struct fy_token *token, const char **text, size_t *n) {
-    *text = token != NULL ? fy_token_get_text(token, n) : NULL;
-    if (*text == NULL)
-        *n = 0;
-    return *text != NULL;
-}
-
 static bool is_text(const char *text, size_t n, const char *word) {
     return n == strlen(word) && memcmp(text, word, n) == 0;
 }
 
-/* Reads the tag of a node, if any; on anything but a standard one of the right type complains. */
-static void read_tag(struct reader *rd, struct fy_event *e, struct ynode *node) {
+/* Notes the tag of a node (NULL: none); on anything but a standard one of the right type complains. */
+static void read_tag(struct reader *rd, const yaml_char_t *tag, struct ynode *node) {
     static const struct {
         const char *text;
         enum ynode_type type;
@@ -168,12 +167,11 @@ static void read_tag(struct reader *rd, struct fy_event *e, struct ynode *node) 
         {"tag:yaml.org,2002:seq", Y_SEQ, YTAG_NONE},
         {"tag:yaml.org,2002:map", Y_MAP, YTAG_NONE},
     };
-    const char *text;
-    size_t n;
-    if (!has_text(fy_event_get_tag_token(e), &text, &n))
+    const char *text = (const char *)tag;
+    if (text == NULL)
         return;
     for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++) {
-        if (!is_text(text, n, tags[i].text) || tags[i].type != node->type)
+        if (strcmp(text, tags[i].text) != 0 || tags[i].type != node->type)
             continue;
         node->tag = tags[i].tag;
         return;
@@ -182,18 +180,17 @@ static void read_tag(struct reader *rd, struct fy_event *e, struct ynode *node) 
         rd->session->report, node->pos, path(rd),
         "the tag %s is not supported here; allowed are !!str !!int !!float !!bool !!null on scalars, !!seq, "
         "!!map",
-        yaml_quote(rd->arena, text, n));
+        yaml_quote(rd->arena, text, strlen(text)));
 }
 
-/* Makes an anchor of the event's node, if it has one. */
-static struct anchor *new_anchor(struct reader *rd, struct fy_event *e, const struct ynode *node) {
-    const char *text;
-    size_t n;
-    if (!has_text(fy_event_get_anchor_token(e), &text, &n))
+/* Makes an anchor (NULL: there is none) of a node. */
+static struct anchor *new_anchor(struct reader *rd, const yaml_char_t *name, const struct ynode *node) {
+    if (name == NULL)
         return NULL;
+    const char *text = arena_strdup(rd->arena, (const char *)name);
     struct anchor *anchor = arena_alloc(rd->arena, sizeof *anchor);
     anchor->node = node;
-    *strmap_slot(rd->arena, &rd->anchors, arena_strndup(rd->arena, text, n), n) = anchor;
+    *strmap_slot(rd->arena, &rd->anchors, text, strlen(text)) = anchor;
     return anchor;
 }
 
@@ -204,18 +201,17 @@ static bool is_value_place(const struct reader *rd) {
     return f->node->type == Y_SEQ || f->key != NULL;
 }
 
-static bool read_scalar(struct reader *rd, struct fy_event *e) {
+static bool read_scalar(struct reader *rd, const yaml_event_t *e) {
     struct ynode *node = arena_alloc(rd->arena, sizeof *node);
-    enum fy_scalar_style style = fy_token_scalar_style(e->scalar.value);
-    const char *text;
-    has_text(e->scalar.value, &text, &node->n);
+    yaml_scalar_style_t style = e->data.scalar.style;
     node->type = Y_SCALAR;
-    node->plain = style == FYSS_PLAIN || style == FYSS_ANY;
-    node->block = style == FYSS_LITERAL || style == FYSS_FOLDED;
-    node->pos = event_place(rd, e);
+    node->plain = style == YAML_PLAIN_SCALAR_STYLE;
+    node->block = style == YAML_LITERAL_SCALAR_STYLE || style == YAML_FOLDED_SCALAR_STYLE;
+    node->pos = mark_place(rd, &e->start_mark);
     node->size = node->height = 1;
-    node->text = arena_strndup(rd->arena, text, node->n);
-    read_tag(rd, e, node);
+    node->n = e->data.scalar.length;
+    node->text = arena_strndup(rd->arena, (const char *)e->data.scalar.value, node->n);
+    read_tag(rd, e->data.scalar.tag, node);
     if (is_value_place(rd) && env_wanted(node->text, node->n)) {
         const char *why;
         size_t n;
@@ -229,23 +225,19 @@ static bool read_scalar(struct reader *rd, struct fy_event *e) {
             report_error(rd->session->report, node->pos, path(rd), "%s", why);
         }
     }
-    new_anchor(rd, e, node);
+    new_anchor(rd, e->data.scalar.anchor, node);
     return charge(rd, 1, node->pos) && attach(rd, node);
 }
 
-static bool read_alias(struct reader *rd, struct fy_event *e) {
-    const char *text;
-    size_t n;
-    struct cfg_pos pos = event_place(rd, e);
-    pos.col -= pos.col > 1; /* the place is the name's; people look for the star */
-    if (!has_text(e->alias.anchor, &text, &n))
-        text = "";
-    const struct anchor *anchor = strmap_get(&rd->anchors, text, n);
+static bool read_alias(struct reader *rd, const yaml_event_t *e) {
+    struct cfg_pos pos = mark_place(rd, &e->start_mark);
+    const char *name = (const char *)e->data.alias.anchor;
+    const struct anchor *anchor = strmap_get(&rd->anchors, name, strlen(name));
     if (anchor == NULL || anchor->node == NULL) {
         report_error(rd->session->report, pos, path(rd),
                      anchor == NULL ? "the alias *%s has no anchor &%s before it"
                                     : "the alias *%s stands inside its own anchor &%s",
-                     arena_strndup(rd->arena, text, n), arena_strndup(rd->arena, text, n));
+                     name, name);
         return fail(rd);
     }
     if (rd->depth + anchor->node->height > YAML_MAX_DEPTH) {
@@ -256,18 +248,21 @@ static bool read_alias(struct reader *rd, struct fy_event *e) {
     return charge(rd, anchor->node->size, pos) && attach(rd, anchor->node);
 }
 
-static bool begin(struct reader *rd, struct fy_event *e, enum ynode_type type) {
-    struct cfg_pos pos = event_place(rd, e);
+/* The events that begin a mapping and a sequence have the same fields. */
+static bool begin(struct reader *rd, const yaml_event_t *e) {
+    bool map = e->type == YAML_MAPPING_START_EVENT;
+    struct cfg_pos pos = mark_place(rd, &e->start_mark);
     if (rd->depth == YAML_MAX_DEPTH) {
         report_error(rd->session->report, pos, NULL, "nested too deeply: more than %d levels",
                      YAML_MAX_DEPTH);
         return fail(rd);
     }
     struct ynode *node = arena_alloc(rd->arena, sizeof *node);
-    node->type = type;
+    node->type = map ? Y_MAP : Y_SEQ;
     node->pos = pos;
-    read_tag(rd, e, node);
-    rd->stack_anchor[rd->depth] = new_anchor(rd, e, NULL);
+    read_tag(rd, map ? e->data.mapping_start.tag : e->data.sequence_start.tag, node);
+    rd->stack_anchor[rd->depth] =
+        new_anchor(rd, map ? e->data.mapping_start.anchor : e->data.sequence_start.anchor, NULL);
     rd->stack[rd->depth++] = (struct frame){.node = node};
     return charge(rd, 1, pos);
 }
@@ -369,86 +364,82 @@ static bool end(struct reader *rd, bool partial) {
 
 /* --- events ------------------------------------------------------------------------------------------------------- */
 
-static bool read_event(struct reader *rd, struct fy_event *e) {
-    rd->last = event_place(rd, e);
+static bool read_event(struct reader *rd, const yaml_event_t *e) {
     switch (e->type) {
-    case FYET_DOCUMENT_START:
+    case YAML_DOCUMENT_START_EVENT:
         if (rd->root == NULL)
             return true;
-        report_error(rd->session->report, rd->last, NULL, "a second document (---): a file holds only one");
+        report_error(rd->session->report, mark_place(rd, &e->start_mark), NULL,
+                     "a second document (---): a file holds only one");
         return false;
-    case FYET_MAPPING_START:
-        return begin(rd, e, Y_MAP);
-    case FYET_SEQUENCE_START:
-        return begin(rd, e, Y_SEQ);
-    case FYET_MAPPING_END:
-    case FYET_SEQUENCE_END:
+    case YAML_MAPPING_START_EVENT:
+    case YAML_SEQUENCE_START_EVENT:
+        return begin(rd, e);
+    case YAML_MAPPING_END_EVENT:
+    case YAML_SEQUENCE_END_EVENT:
         return end(rd, false);
-    case FYET_SCALAR:
+    case YAML_SCALAR_EVENT:
         return read_scalar(rd, e);
-    case FYET_ALIAS:
+    case YAML_ALIAS_EVENT:
         return read_alias(rd, e);
+    case YAML_STREAM_END_EVENT:
+        return false;
     default:
         return true;
     }
 }
 
+/* The character a syntax error is about. libyaml's index counts characters, not bytes. */
+static uint32_t character_at(const struct reader *rd, size_t index) {
+    uint32_t c = 0;
+    size_t at = 0;
+    for (size_t i = 0; i <= index && at < rd->len; i++)
+        at += utf8_next(rd->text + at, rd->len - at, &c);
+    return c;
+}
+
 static void report_syntax(struct reader *rd) {
-    void *it = NULL;
-    const struct fy_diag_error *err;
-    bool any = false;
-    while ((err = fy_diag_errors_iterate(rd->session->diag, &it)) != NULL) {
-        if (err->type != FYET_ERROR)
-            continue;
-        any = true;
-        report_error(rd->session->report, place(rd, err->line, err->column), NULL, "YAML syntax: %s",
-                     err->msg);
-    }
-    if (!any)
-        report_error(rd->session->report, rd->last, NULL, "YAML syntax: it cannot be read from here on");
+    const yaml_parser_t *p = &rd->session->parser;
+    struct cfg_report *report = rd->session->report;
+    struct cfg_pos pos = mark_place(rd, &p->problem_mark);
     rd->broken = true;
-}
-
-static void quiet(struct fy_diag *diag, void *user, const char *buf, size_t len) {
-}
-
-static bool open_session(struct yaml_session *s, const char *text, size_t len) {
-    struct fy_diag_cfg diag_cfg;
-    fy_diag_cfg_default(&diag_cfg);
-    diag_cfg.fp = NULL;
-    diag_cfg.output_fn = quiet;
-    s->diag = fy_diag_create(&diag_cfg);
-    if (s->diag == NULL)
-        return false;
-    fy_diag_set_collect_errors(s->diag, true);
-    struct fy_parse_cfg cfg = {.flags = FYPCF_QUIET | FYPCF_JSON_NONE, .diag = s->diag};
-    s->parser = fy_parser_create(&cfg);
-    return s->parser != NULL && fy_parser_set_string(s->parser, text, len) == 0;
+    bool token = strstr(p->problem, "cannot start any token") != NULL;
+    uint32_t c = token ? character_at(rd, p->problem_mark.index) : 0;
+    if (token && c == '\t')
+        report_error(report, pos, NULL, "YAML syntax: a tab cannot be used for indentation");
+    else if (token && c > 0x20 && c < 0x7f)
+        report_error(report, pos, NULL, "YAML syntax: %c cannot begin a value; put the value in quotes",
+                     (int)c);
+    else if (!rd->option && p->context != NULL && p->context_mark.line != p->problem_mark.line)
+        report_error(report, pos, NULL, "YAML syntax: %s, %s that begins at line %zu, column %zu", p->problem,
+                     p->context, p->context_mark.line + 1, p->context_mark.column + 1);
+    else
+        report_error(report, pos, NULL, "YAML syntax: %s%s%s", p->problem, p->context != NULL ? ", " : "",
+                     p->context != NULL ? p->context : "");
 }
 
 void yaml_session_close(struct yaml_session *s) {
-    if (s->event != NULL)
-        fy_parser_event_free(s->parser, s->event);
-    if (s->parser != NULL)
-        fy_parser_destroy(s->parser);
-    if (s->diag != NULL)
-        fy_diag_destroy(s->diag);
-    s->event = s->parser = s->diag = NULL;
+    if (s->has_event)
+        yaml_event_delete(&s->event);
+    if (s->has_parser)
+        yaml_parser_delete(&s->parser);
+    s->has_event = s->has_parser = false;
 }
 
 static void read_events(struct reader *rd) {
     struct yaml_session *s = rd->session;
     bool more = true;
     while (more) {
-        s->event = fy_parser_parse(s->parser);
-        if (s->event == NULL) {
-            if (fy_parser_get_stream_error(s->parser))
-                report_syntax(rd);
+        if (!yaml_parser_parse(&s->parser, &s->event)) {
+            if (s->parser.error == YAML_MEMORY_ERROR)
+                arena_fail(rd->arena);
+            report_syntax(rd);
             return;
         }
-        more = read_event(rd, s->event);
-        fy_parser_event_free(s->parser, s->event);
-        s->event = NULL;
+        s->has_event = true;
+        more = read_event(rd, &s->event);
+        yaml_event_delete(&s->event);
+        s->has_event = false;
     }
 }
 
@@ -460,14 +451,17 @@ const struct ynode *yaml_parse(struct yaml_session *s, const char *name, const c
         len -= strlen(bom);
     }
     struct reader *rd = arena_alloc(s->arena, sizeof *rd);
-    *rd = (struct reader){.session = s, .arena = s->arena, .name = name, .option = option};
-    rd->last = place(rd, 1, 1);
+    *rd = (struct reader){
+        .session = s, .arena = s->arena, .name = name, .text = text, .len = len, .option = option};
     if (!check_bytes(rd, text, len)) {
         *broken = true;
         return NULL;
     }
-    if (!open_session(s, text, len))
+    s->has_parser = yaml_parser_initialize(&s->parser);
+    if (!s->has_parser)
         arena_fail(s->arena);
+    yaml_parser_set_encoding(&s->parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&s->parser, (const unsigned char *)text, len);
     read_events(rd);
     yaml_session_close(s);
     while (rd->depth > 0) {

@@ -1,7 +1,7 @@
 /*
  * YAML text to a tree of nodes, each with its place in the file; and the small tools that work on such trees.
  *
- * libfyaml reads; this module guards it and bounds the result: bytes are checked first (UTF-8, no control
+ * libyaml reads; this module guards it and bounds the result: bytes are checked first (UTF-8, no control
  * characters), nesting and the number of nodes after expansion of aliases are limited, keys are scalars and unique,
  * `<<` merges, environment variables are put in. A syntax error ends a document early: what came before it is
  * still returned, so that its mistakes are found in the same run, with the unfinished nodes marked `partial`.
@@ -16,6 +16,7 @@
 #include "config/value.h"
 
 #include <stdint.h>
+#include <yaml.h>
 
 /* Nesting of one document, aliases expanded. */
 #define YAML_MAX_DEPTH 64
@@ -41,7 +42,7 @@ struct ynode {
     bool plain;   /* a scalar without quotes */
     bool env;     /* a scalar that an environment variable was put into */
     bool failed;  /* a scalar whose text could not be made; reported already */
-    bool block;   /* a scalar written with | or >, whose text begins at `pos` */
+    bool block;   /* a scalar written with | or >, whose text begins in the line after `pos` */
     bool partial; /* a syntax error came before its end */
     uint32_t height;
     uint64_t size; /* nodes of the whole subtree */
@@ -59,7 +60,9 @@ struct yaml_session {
     struct arena *arena;
     struct cfg_report *report;
     uint64_t nodes; /* so far */
-    void *parser, *event, *diag;
+    bool has_parser, has_event;
+    yaml_parser_t parser;
+    yaml_event_t event;
 };
 
 /*

@@ -74,7 +74,7 @@ Test(files, mistakes_of_includes) {
              "troupe.yaml:2:36: error: include[3]: 5: cannot be opened: No such file or directory",
              "troupe.yaml:2:39: error: include[4]: expected a string, found a list",
              "troupe.yaml:2:52: error: include[6]: expected a string, found nothing",
-             "v.yaml:1:11: error: version: expected \"1.0\", found \"3\"");
+             "v.yaml:1:10: error: version: expected \"1.0\", found \"3\"");
     MISTAKES(
         "version: \"1.0\"\ninclude: a.yaml\n",
         "troupe.yaml:2:10: error: include: expected a list of files, globs and folders, found \"a.yaml\"");
@@ -121,9 +121,8 @@ Test(files, main_file_that_is_not_there) {
 }
 
 Test(files, names_are_relative_to_the_file_that_says_them) {
-    put("sub/app.yaml",
-        "namespace: s\nentries:\n  - {name: p, kind: process.lua, source: 'file://lua/p.lua'}\n"
-        "  - {name: q, kind: process.lua, source: 'file://../q.lua'}\n");
+    put("sub/app.yaml", "namespace: s\nentries:\n  - {name: p, kind: process.lua, source: "
+                        "'file://lua/p.lua'}\n  - {name: q, kind: process.lua, source: 'file://../q.lua'}\n");
     put("sub/lua/p.lua", "return 1\n");
     put("q.lua", "return 2\n");
     put(MAIN, "version: \"1.0\"\ninclude: [sub]\n");
@@ -144,8 +143,8 @@ Test(files, names_are_relative_to_the_file_that_says_them) {
 
 Test(files, one_file_of_several_entries_is_one_text) {
     put("w.lua", "return {}");
-    put(MAIN, HEAD "  - {name: a, kind: process.lua, source: 'file://w.lua'}\n"
-                   "  - {name: b, kind: process.lua, source: 'file://./w.lua', method: other}\n");
+    put(MAIN, HEAD "  - {name: a, kind: process.lua, source: 'file://w.lua'}\n  - {name: b, kind: "
+                   "process.lua, source: 'file://./w.lua', method: other}\n");
     struct loaded l = load_good(MAIN);
     const struct cfg_code *a = cfg_find(l.c, "app:a")->code, *b = cfg_find(l.c, "app:b")->code;
     cr_expect(a->source.text == b->source.text && a->source.hash == b->source.hash && a->hash != b->hash);
@@ -153,8 +152,8 @@ Test(files, one_file_of_several_entries_is_one_text) {
 }
 
 Test(files, inline_sources) {
-    put(MAIN, HEAD "  - name: a\n    kind: process.lua\n    source: |\n      return {\n        main = 1 }\n"
-                   "  - {name: b, kind: process.lua, source: \"return\\n{}\"}\n");
+    put(MAIN, HEAD "  - name: a\n    kind: process.lua\n    source: |\n      return {\n        main = 1 }\n  "
+                   "- {name: b, kind: process.lua, source: \"return\\n{}\"}\n");
     struct loaded l = load_good(MAIN);
     const struct cfg_code *a = cfg_find(l.c, "app:a")->code;
     cr_expect_str_eq(a->source.name, "=app:a");
@@ -183,9 +182,9 @@ Test(files, sources_that_cannot_be_had) {
     SOURCE("file://", "troupe.yaml:6:13: error: app:p.source: names no file");
     SOURCE("worker.lua",
            "troupe.yaml:6:13: error: app:p.source: is the name of a file? That is written file://worker.lua");
-    SOURCE("''", "troupe.yaml:6:14: error: app:p.source: is empty");
-    SOURCE("\"\\eLJ\"", "troupe.yaml:6:14: error: app:p.source: is compiled Lua; only Lua text is accepted");
-    SOURCE("\"a\\0b\"", "troupe.yaml:6:14: error: app:p.source: a NUL character is not allowed in it");
+    SOURCE("''", "troupe.yaml:6:13: error: app:p.source: is empty");
+    SOURCE("\"\\eLJ\"", "troupe.yaml:6:13: error: app:p.source: is compiled Lua; only Lua text is accepted");
+    SOURCE("\"a\\0b\"", "troupe.yaml:6:13: error: app:p.source: a NUL character is not allowed in it");
     SOURCE("[a]", "troupe.yaml:6:13: error: app:p.source: expected file://NAME or Lua text, found a list");
 }
 
@@ -195,28 +194,28 @@ Test(files, sources_may_not_leave_the_folder) {
     cr_assert(mkdir("in/sub", 0755) == 0 && symlink("../../secret.lua", "in/sub/up.lua") == 0);
     cr_assert(symlink("../..", "in/sub/dir") == 0 && symlink("../ok.lua", "in/sub/ok.lua") == 0);
     put("in-other/x.lua", "return {}");
-    put("in/" MAIN, HEAD "  - {name: a, kind: process.lua, source: 'file://../secret.lua'}\n"
-                         "  - {name: b, kind: process.lua, source: 'file://sub/up.lua'}\n"
-                         "  - {name: c, kind: process.lua, source: 'file://sub/dir/secret.lua'}\n"
-                         "  - {name: d, kind: process.lua, source: 'file:///etc/passwd'}\n"
-                         "  - {name: e, kind: process.lua, source: 'file://../in-other/x.lua'}\n"
-                         "  - {name: f, kind: process.lua, source: 'file://sub/ok.lua'}\n"
-                         "  - {name: g, kind: process.lua, source: 'file://sub/dir/in/ok.lua'}\n");
+    put("in/" MAIN,
+        HEAD "  - {name: a, kind: process.lua, source: 'file://../secret.lua'}\n  - {name: b, kind: "
+             "process.lua, source: 'file://sub/up.lua'}\n  - {name: c, kind: process.lua, source: "
+             "'file://sub/dir/secret.lua'}\n  - {name: d, kind: process.lua, source: 'file:///etc/passwd'}\n "
+             " - {name: e, kind: process.lua, source: 'file://../in-other/x.lua'}\n  - {name: f, kind: "
+             "process.lua, source: 'file://sub/ok.lua'}\n  - {name: g, kind: process.lua, source: "
+             "'file://sub/dir/in/ok.lua'}\n");
     struct loaded l = load("in/" MAIN);
     char *text = report_text(l.r);
     static const struct {
         const char *place, *end;
     } want[] = {
-        {"in/troupe.yaml:4:43: error: app:a.source: in/../secret.lua: lies outside the main file's folder ",
+        {"in/troupe.yaml:4:42: error: app:a.source: in/../secret.lua: lies outside the main file's folder ",
          "/secret.lua"},
-        {"in/troupe.yaml:5:43: error: app:b.source: in/sub/up.lua: lies outside the main file's folder ",
+        {"in/troupe.yaml:5:42: error: app:b.source: in/sub/up.lua: lies outside the main file's folder ",
          "/secret.lua"},
-        {"in/troupe.yaml:6:43: error: app:c.source: in/sub/dir/secret.lua: lies outside the main file's "
+        {"in/troupe.yaml:6:42: error: app:c.source: in/sub/dir/secret.lua: lies outside the main file's "
          "folder ",
          "/secret.lua"},
-        {"in/troupe.yaml:7:43: error: app:d.source: /etc/passwd: lies outside the main file's folder ",
+        {"in/troupe.yaml:7:42: error: app:d.source: /etc/passwd: lies outside the main file's folder ",
          "/etc/passwd"},
-        {"in/troupe.yaml:8:43: error: app:e.source: in/../in-other/x.lua: lies outside the main file's "
+        {"in/troupe.yaml:8:42: error: app:e.source: in/../in-other/x.lua: lies outside the main file's "
          "folder ",
          "/x.lua"},
     };
@@ -238,10 +237,10 @@ Test(files, files_have_a_largest_size) {
     FILE *f = fopen("big.lua", "w");
     cr_assert(f != NULL && ftruncate(fileno(f), CFG_MAX_FILE_BYTES + 1) == 0 && fclose(f) == 0);
     cr_assert(link("big.lua", "big.yaml") == 0);
-    MISTAKES("version: \"1.0\"\nnamespace: app\ninclude: [big.yaml]\nentries:\n"
-             "  - {name: p, kind: process.lua, source: 'file://big.lua'}\n",
+    MISTAKES("version: \"1.0\"\nnamespace: app\ninclude: [big.yaml]\nentries:\n  - {name: p, kind: "
+             "process.lua, source: 'file://big.lua'}\n",
              "troupe.yaml:3:11: error: include[0]: big.yaml: too large: 16777217 bytes, allowed are 16MiB",
-             "troupe.yaml:5:43: error: app:p.source: big.lua: too large: 16777217 bytes, allowed are 16MiB");
+             "troupe.yaml:5:42: error: app:p.source: big.lua: too large: 16777217 bytes, allowed are 16MiB");
     cr_assert(truncate("big.lua", CFG_MAX_FILE_BYTES) == 0);
     put(MAIN, HEAD "  - {name: p, kind: process.lua, source: 'file://big.lua'}\n");
     struct loaded l = load_good(MAIN);
@@ -251,8 +250,7 @@ Test(files, files_have_a_largest_size) {
 
 Test(files, line_ends_and_byte_order_mark) {
     put(MAIN, "\xef\xbb\xbfversion: \"1.0\"\r\nnamespace: app\r\nentries:\r\n  - name: p\r\n    kind: "
-              "process.lua\r\n"
-              "    source: |\r\n      return\r\n      {}\r\n    metod: x\r\n");
+              "process.lua\r\n    source: |\r\n      return\r\n      {}\r\n    metod: x\r\n");
     struct loaded l = load(MAIN);
     EXPECT(l, "troupe.yaml:9:5: error: app:p.metod: unknown field; did you mean \"method\"?");
     unload(l);
@@ -284,11 +282,11 @@ static bool check(void *ud, const struct cfg_code *code, char *err, size_t cap, 
 Test(files, compile_errors_are_mistakes_like_others) {
     put("lua/a.lua", "return\n\nbad\n");
     put("ok.lua", "return {}");
-    put(MAIN, HEAD "  - {name: a, kind: process.lua, source: 'file://lua/a.lua'}\n"
-                   "  - {name: b, kind: process.lua, source: 'file://lua/a.lua'}\n"
-                   "  - name: c\n    kind: library.lua\n    source: |\n      local x\n      bad\n"
-                   "  - {name: d, kind: function.lua, source: \"x\\n\\nbad\"}\n"
-                   "  - {name: e, kind: process.lua, source: 'file://ok.lua', imports: {x: nope}}\n");
+    put(MAIN,
+        HEAD "  - {name: a, kind: process.lua, source: 'file://lua/a.lua'}\n  - {name: b, kind: process.lua, "
+             "source: 'file://lua/a.lua'}\n  - name: c\n    kind: library.lua\n    source: |\n      local "
+             "x\n      bad\n  - {name: d, kind: function.lua, source: \"x\\n\\nbad\"}\n  - {name: e, kind: "
+             "process.lua, source: 'file://ok.lua', imports: {x: nope}}\n");
     struct calls calls = {0};
     struct cfg_options o = {.file = MAIN, .check_source = check, .ud = &calls};
     struct loaded l = load_with(&o);

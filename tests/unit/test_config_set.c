@@ -6,10 +6,9 @@
 CFG_SUITE(set);
 CFG_SUITE(env);
 
-static const char base[] =
-    HEAD HOST "  - {name: w, kind: process.lua, source: 'return {}', meta: {a: {b: 1}}}\n"
-              "  - name: w.service\n    kind: process.service\n    process: w\n    host: processes\n"
-              "  - {name: d, kind: registry.entry, x: {y: 1}}\n";
+static const char base[] = HEAD HOST "  - {name: w, kind: process.lua, source: 'return {}', meta: {a: {b: "
+                                     "1}}}\n  - name: w.service\n    kind: process.service\n    process: w\n "
+                                     "   host: processes\n  - {name: d, kind: registry.entry, x: {y: 1}}\n";
 
 static struct loaded load_set(const char *text, size_t n, const char *const *set) {
     struct cfg_options o = {.file = MAIN, .set = set, .set_n = n};
@@ -57,10 +56,9 @@ Test(set, the_last_one_wins_and_all_win_over_files) {
 }
 
 Test(set, names_with_dots_are_told_from_fields) {
-    struct loaded l =
-        LOAD_SET(HEAD "  - {name: a, kind: process.host}\n  - {name: a.host, kind: process.host}\n"
-                      "  - {name: a.host.host, kind: process.host}\n",
-                 "app:a.host.host.workers=2", "app:a.host.host.host.workers=3");
+    struct loaded l = LOAD_SET(HEAD "  - {name: a, kind: process.host}\n  - {name: a.host, kind: "
+                                    "process.host}\n  - {name: a.host.host, kind: process.host}\n",
+                               "app:a.host.host.workers=2", "app:a.host.host.host.workers=3");
     EXPECT(l);
     cr_expect(cfg_find(l.c, "app:a")->host->workers == 0, "the longest name that makes sense is meant");
     cr_expect(cfg_find(l.c, "app:a.host")->host->workers == 2);
@@ -69,10 +67,9 @@ Test(set, names_with_dots_are_told_from_fields) {
 }
 
 Test(set, shared_parts_stay_as_they_are) {
-    struct loaded l =
-        LOAD_SET(HEAD "  - {name: a, kind: process.host, host: &h {workers: 1, max_timers: 5}}\n"
-                      "  - {name: b, kind: process.host, host: *h}\n",
-                 "app:b.host.workers=2");
+    struct loaded l = LOAD_SET(HEAD "  - {name: a, kind: process.host, host: &h {workers: 1, max_timers: "
+                                    "5}}\n  - {name: b, kind: process.host, host: *h}\n",
+                               "app:b.host.workers=2");
     EXPECT(l);
     cr_expect(cfg_find(l.c, "app:a")->host->workers == 1 && cfg_find(l.c, "app:b")->host->workers == 2);
     cr_expect(cfg_find(l.c, "app:b")->host->max_timers == 5);
@@ -129,10 +126,11 @@ Test(set, mistakes_name_the_option) {
         "--set app:w.service.process=app:nope: error: app:w.service.process: there is no entry \"app:nope\"");
     BAD_SET("app:w.source=file://gone.lua",
             "--set app:w.source=file://gone.lua: error: app:w.source: gone.lua: No such file or directory");
-    BAD_SET("log.level=[a",
-            "--set log.level=[a: error: YAML syntax: flow sequence without a closing bracket");
-    BAD_SET("log.level={a: b", "--set log.level={a: b: error: YAML syntax: missing comma in flow mapping");
-    BAD_SET("log.level=\x01", "--set \"log.level=\\x01\": error: the control character 0x01 is not allowed");
+    BAD_SET("log.level=[a", "--set log.level=[a: error: YAML syntax: did not find expected ',' or ']', while "
+                            "parsing a flow sequence");
+    BAD_SET("log.level={a: b", "--set log.level={a: b: error: YAML syntax: did not find expected ',' or '}', "
+                               "while parsing a flow mapping");
+    BAD_SET("log.level=\x01", "--set \"log.level=\\x01\": error: the character U+0001 is not allowed");
     BAD_SET(
         "log.level=\xff",
         "--set \"log.level=\\xFF\": error: the byte 0xFF is not UTF-8, the encoding that files must have");
@@ -141,8 +139,7 @@ Test(set, mistakes_name_the_option) {
         "--set log={level: a, levle: b}: error: log.level: expected debug, info, warn or error, found \"a\"",
         "--set log={level: a, levle: b}: error: log.levle: unknown field; did you mean \"level\"?");
     BAD_SET("app:d.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a."
-            "a.a.a.a.a.a.a.a."
-            "a.a.a.a.a.a.a.a.a.a.a=1",
+            "a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a=1",
             "--set "
             "app:d.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a."
             "a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a=1: error: expected PATH=VALUE, such as runtime.workers=2");
@@ -155,17 +152,14 @@ Test(env, values_are_read_as_the_type_of_their_field) {
     setenv("TC_ON", "true", 1);
     setenv("TC_TEXT", "a: b # c ${env:TC_N}", 1);
     unsetenv("TC_NONE");
-    put(MAIN, "version: \"1.0\"\nnamespace: app\nruntime: {workers: \"${env:TC_N}\", env: "
-              "[\"${env:TC_NONE:-HOME}\"]}\n"
-              "control:\n  socket: /run/${env:TC_N}/x${env:TC_NONE:-}.sock\n"
-              "entries:\n  - name: h\n    kind: process.${env:TC_NONE:-host}\n"
-              "    host:\n      process_memory: ${env:TC_SIZE}\n      jit: ${env:TC_ON}\n      max_timers: "
-              "${env:TC_EMPTY:-7}\n"
-              "      memory: ${env:TC_EMPTY}\n"
-              "  - name: d\n    kind: registry.entry\n    int: ${env:TC_N}\n    text: \"${env:TC_N}\"\n    "
-              "raw: ${env:TC_TEXT}\n"
-              "    not: $${env:TC_N} $TC_N ${TC_N} $${env $${env:X}${env:TC_N}\n"
-              "    ${env:TC_N}: key\n");
+    put(MAIN,
+        "version: \"1.0\"\nnamespace: app\nruntime: {workers: \"${env:TC_N}\", env: "
+        "[\"${env:TC_NONE:-HOME}\"]}\ncontrol:\n  socket: "
+        "/run/${env:TC_N}/x${env:TC_NONE:-}.sock\nentries:\n  - name: h\n    kind: "
+        "process.${env:TC_NONE:-host}\n    host:\n      process_memory: ${env:TC_SIZE}\n      jit: "
+        "${env:TC_ON}\n      max_timers: ${env:TC_EMPTY:-7}\n      memory: ${env:TC_EMPTY}\n  - name: d\n    "
+        "kind: registry.entry\n    int: ${env:TC_N}\n    text: \"${env:TC_N}\"\n    raw: ${env:TC_TEXT}\n    "
+        "not: $${env:TC_N} $TC_N ${TC_N} $${env $${env:X}${env:TC_N}\n    ${env:TC_N}: key\n");
     struct loaded l = load_good(MAIN);
     cr_expect(cfg_settings(l.c)->runtime.workers == 3);
     cr_expect_str_eq(cfg_settings(l.c)->runtime.env.v[0], "HOME");
@@ -210,11 +204,11 @@ Test(env, mistakes) {
     MISTAKES(
         HEAD
         "  - {name: s, kind: process.service, process: \"${env:TC_NONE}\", host: \"${env:TC_NONE:-x}\"}\n",
-        "troupe.yaml:4:48: error: entries[0].process: the environment variable TC_NONE is not set and has no "
+        "troupe.yaml:4:47: error: entries[0].process: the environment variable TC_NONE is not set and has no "
         "default (${env:TC_NONE:-default} gives one)",
-        "troupe.yaml:4:72: error: app:s.host: there is no entry \"app:x\"");
+        "troupe.yaml:4:71: error: app:s.host: there is no entry \"app:x\"");
     MISTAKES("version: \"${env:TC_NONE}\"\n",
-             "troupe.yaml:1:11: error: version: the environment variable TC_NONE is not set and has no "
+             "troupe.yaml:1:10: error: version: the environment variable TC_NONE is not set and has no "
              "default (${env:TC_NONE:-default} gives one)");
 }
 

@@ -25,12 +25,11 @@ static const struct cfg_value *data(struct loaded l, const char *key) {
 
 Test(values, scalars_by_the_core_schema) {
     struct loaded l =
-        load_data("    i: [0, -1, +7, 0x1F, 0o17, 007, 9223372036854775807, -9223372036854775808]\n"
-                  "    d: [1.5, -0.0, .5, 1., 1e3, 1E-2, .inf, -.INF, +.inf, .nan, 9223372036854775808]\n"
-                  "    b: [true, True, TRUE, false, False, FALSE]\n"
-                  "    z: [null, Null, NULL, ~, !!null a, '']\n"
-                  "    s: [yes, on, '1', \"true\", 1a, 0x, 0xg, 1e, ., -a, '', tRUE, 1_000, 0b1, .e5, 1 2]\n"
-                  "    t: [!!str 12, !!int 12, !!float 12, ! 12, !!null x, !!bool true, !!str]\n");
+        load_data("    i: [0, -1, +7, 0x1F, 0o17, 007, 9223372036854775807, -9223372036854775808]\n    d: "
+                  "[1.5, -0.0, .5, 1., 1e3, 1E-2, .inf, -.INF, +.inf, .nan, 9223372036854775808]\n    b: "
+                  "[true, True, TRUE, false, False, FALSE]\n    z: [null, Null, NULL, ~, !!null a, '']\n    "
+                  "s: [yes, on, '1', \"true\", 1a, 0x, 0xg, 1e, ., -a, '', tRUE, 1_000, 0b1, .e5, 1 2]\n    "
+                  "t: [!!str 12, !!int 12, !!float 12, ! 12, !!null x, !!bool true, !!str '']\n");
     static const int64_t ints[] = {0, -1, 7, 31, 15, 7, INT64_MAX, INT64_MIN};
     const struct cfg_value *v = data(l, "i");
     cr_assert(v->type == CFG_ARRAY && v->n == 8);
@@ -69,8 +68,8 @@ Test(values, scalars_by_the_core_schema) {
 
 Test(values, texts_keep_every_character) {
     struct loaded l =
-        load_data("    a: \"nul\\0in \\\"it\\\" \\u00e9\\U0001F600\"\n    b: |\n      two\n       lines\n\n"
-                  "    c: >-\n      folded\n      text\n    d: 'it''s'\n    e: h\xc3\xa9\n");
+        load_data("    a: \"nul\\0in \\\"it\\\" \\u00e9\\U0001F600\"\n    b: |\n      two\n       lines\n\n  "
+                  "  c: >-\n      folded\n      text\n    d: 'it''s'\n    e: h\xc3\xa9\n");
     cr_expect(data(l, "a")->n == 18 &&
               memcmp(data(l, "a")->s, "nul\0in \"it\" \xc3\xa9\xf0\x9f\x98\x80", 19) == 0);
     cr_expect_str_eq(data(l, "b")->s, "two\n lines\n");
@@ -95,10 +94,9 @@ Test(values, objects_keep_their_order) {
 }
 
 Test(values, aliases_and_merges) {
-    struct loaded l =
-        load_data("    base: &b {x: 1, y: 2, l: &l [1, 2]}\n    copy: *b\n"
-                  "    one: {<<: *b, x: 9}\n    two: {x: 7, <<: [{y: 5, w: 6}, *b]}\n    list: [*l, *l]\n"
-                  "    no: {'<<': 1}\n    again: &b 3\n    use: *b\n");
+    struct loaded l = load_data(
+        "    base: &b {x: 1, y: 2, l: &l [1, 2]}\n    copy: *b\n    one: {<<: *b, x: 9}\n    two: {x: 7, <<: "
+        "[{y: 5, w: 6}, *b]}\n    list: [*l, *l]\n    no: {'<<': 1}\n    again: &b 3\n    use: *b\n");
     cr_expect(cfg_value_equal(data(l, "base"), data(l, "copy")));
     const struct cfg_value *one = data(l, "one"), *two = data(l, "two");
     cr_expect(one->n == 3 && cfg_value_get(one, "x")->i == 9 && cfg_value_get(one, "y")->i == 2);
@@ -111,10 +109,9 @@ Test(values, aliases_and_merges) {
 }
 
 Test(values, equality) {
-    struct loaded l =
-        load_data("    a: {x: 1, y: [1, a, ~, true, 0.5]}\n    b: {y: [1, a, ~, true, 0.5], x: 1}\n"
-                  "    c: [{x: 1}, {x: 2}, {y: 1}, {x: 1, y: 1}, [1], [1, 2], 1, 1.0, '1', true, ~, 0.0, "
-                  "-0.0, [[]], {}]\n");
+    struct loaded l = load_data(
+        "    a: {x: 1, y: [1, a, ~, true, 0.5]}\n    b: {y: [1, a, ~, true, 0.5], x: 1}\n    c: [{x: 1}, {x: "
+        "2}, {y: 1}, {x: 1, y: 1}, [1], [1, 2], 1, 1.0, '1', true, ~, 0.0, -0.0, [[]], {}]\n");
     cr_expect(cfg_value_equal(data(l, "a"), data(l, "b")));
     const struct cfg_value *c = data(l, "c");
     for (size_t i = 0; i < c->n; i++)
@@ -128,8 +125,8 @@ Test(values, equality) {
 
 Test(values, defaults) {
     put("w.lua", "return {}");
-    put(MAIN, HEAD HOST "  - {name: w, kind: process.lua, source: 'file://w.lua'}\n"
-                        "  - {name: s, kind: process.service, process: w, host: processes}\n");
+    put(MAIN, HEAD HOST "  - {name: w, kind: process.lua, source: 'file://w.lua'}\n  - {name: s, kind: "
+                        "process.service, process: w, host: processes}\n");
     struct loaded l = load_good(MAIN);
     const struct cfg_settings *s = cfg_settings(l.c);
     cr_expect(s->runtime.workers == 0 && s->runtime.compat == CFG_COMPAT_SEED && !s->runtime.env.given);
@@ -163,18 +160,15 @@ Test(values, defaults) {
 }
 
 Test(values, given_fields) {
-    put(MAIN, "version: 1.0\nnamespace: app\nruntime: {compat: wippy}\ncontrol: {mode: 0600, socket: ''}\n"
-              "log: {level: warn, format: journal, print: log}\nentries:\n"
-              "  - name: a\n    kind: process.host\n    host: {jit: true, compat: seed, process_memory: "
-              "1048576, memory: 0,\n"
-              "      mailbox_policy: kill, time_slice: 500us, max_run_time: 1m, mailbox_bytes: ~}\n"
-              "    lifecycle: {auto_start: on, startup: optional, requires: }\n"
-              "  - name: b\n    kind: process.host\n    host: {jit: off}\n    lifecycle: ~\n"
-              "  - {name: lib, kind: library.lua, source: 'return {}', modules: []}\n"
-              "  - {name: f, kind: function.lua, source: 'return {}', method: go, host: b, compat: seed, "
-              "modules: [a, b],\n"
-              "     imports: {x: lib, y: 'app:lib'}, meta: {default_host: a}}\n"
-              "  - {name: p, kind: process.lua, source: 'return {}', meta: {default_host: 'app:a'}}\n");
+    put(MAIN, "version: 1.0\nnamespace: app\nruntime: {compat: wippy}\ncontrol: {mode: 0600, socket: "
+              "''}\nlog: {level: warn, format: journal, print: log}\nentries:\n  - name: a\n    kind: "
+              "process.host\n    host: {jit: true, compat: seed, process_memory: 1048576, memory: 0,\n      "
+              "mailbox_policy: kill, time_slice: 500us, max_run_time: 1m, mailbox_bytes: ~}\n    lifecycle: "
+              "{auto_start: on, startup: optional, requires: }\n  - name: b\n    kind: process.host\n    "
+              "host: {jit: off}\n    lifecycle: ~\n  - {name: lib, kind: library.lua, source: 'return {}', "
+              "modules: []}\n  - {name: f, kind: function.lua, source: 'return {}', method: go, host: b, "
+              "compat: seed, modules: [a, b],\n     imports: {x: lib, y: 'app:lib'}, meta: {default_host: "
+              "a}}\n  - {name: p, kind: process.lua, source: 'return {}', meta: {default_host: 'app:a'}}\n");
     struct loaded l = load_good(MAIN);
     cr_expect(cfg_settings(l.c)->control.mode == 0600 && cfg_settings(l.c)->control.socket[0] == '\0');
     cr_expect(cfg_settings(l.c)->log.format == CFG_FORMAT_JOURNAL &&
@@ -209,12 +203,11 @@ Test(values, given_fields) {
 }
 
 Test(values, what_wippy_has_and_troupe_does_not_is_only_a_warning) {
-    put(MAIN, HEAD "  - name: h\n    kind: process.host\n    host: {workers: 2, queue_size: 1024, "
-                   "local_queue_size: 256}\n"
-                   "    lifecycle: {auto_start: true, security: {actor: {id: x}}}\n"
-                   "  - {name: f, kind: function.lua, source: 'return {}', pool: {size: 4}}\n"
-                   "  - {name: l, kind: library.lua, source: 'return {}', method: x}\n"
-                   "  - {name: t, kind: template.jet, source: x}\n");
+    put(MAIN,
+        HEAD "  - name: h\n    kind: process.host\n    host: {workers: 2, queue_size: 1024, "
+             "local_queue_size: 256}\n    lifecycle: {auto_start: true, security: {actor: {id: x}}}\n  - "
+             "{name: f, kind: function.lua, source: 'return {}', pool: {size: 4}}\n  - {name: l, kind: "
+             "library.lua, source: 'return {}', method: x}\n  - {name: t, kind: template.jet, source: x}\n");
     struct loaded l = load(MAIN);
     EXPECT(
         l,
@@ -239,10 +232,10 @@ Test(values, what_wippy_has_and_troupe_does_not_is_only_a_warning) {
 
 Test(values, the_default_of_every_field_is_good) {
     /* a wrong one would be reported at a place called "default" */
-    put(MAIN, HEAD "  - {name: a, kind: process.host}\n  - {name: b, kind: process.lua, source: x}\n"
-                   "  - {name: c, kind: process.service, process: b, host: a}\n  - {name: d, kind: "
-                   "function.lua, source: x}\n"
-                   "  - {name: e, kind: library.lua, source: x}\n  - {name: f, kind: registry.entry}\n");
+    put(MAIN,
+        HEAD "  - {name: a, kind: process.host}\n  - {name: b, kind: process.lua, source: x}\n  - {name: c, "
+             "kind: process.service, process: b, host: a}\n  - {name: d, kind: function.lua, source: x}\n  - "
+             "{name: e, kind: library.lua, source: x}\n  - {name: f, kind: registry.entry}\n");
     unload(load_good(MAIN));
 }
 
