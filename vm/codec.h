@@ -42,15 +42,15 @@ enum codec_status {
  *
  * May raise while it makes the Lua stack larger (the state is out of memory): keep `b` where it is not lost then.
  */
-enum codec_status codec_encode(lua_State *L, int idx, const char *root, size_t limit, struct codec_buf *b, char *why,
-                               size_t cap);
+enum codec_status codec_encode(lua_State *L, int idx, const char *root, size_t limit, struct codec_buf *b,
+                               char *why, size_t cap);
 
 /*
  * The same for `n` values at first, first+1, ... as *one* value: n == 0 is nil, 1 is the value, more are one array
  * (with its holes: field 1..n).
  */
-enum codec_status codec_encode_n(lua_State *L, int first, int n, const char *root, size_t limit, struct codec_buf *b,
-                                 char *why, size_t cap);
+enum codec_status codec_encode_n(lua_State *L, int first, int n, const char *root, size_t limit,
+                                 struct codec_buf *b, char *why, size_t cap);
 
 /*
  * Pushes the one value that the `len` bytes at `data` hold. false (and nothing pushed) when they are no valid encoding.
