@@ -136,7 +136,9 @@ struct vstate {
     size_t baseline;       /* memory when it was new */
     struct codec_buf args; /* arguments, then the result; the memory is reused */
     uint32_t steps, ticks; /* dispatches, and those during which the coarse clock moved */
-    bool base_open, jit_on, dirty; /* dirty: never recycle */
+    bool base_open, jit_on;
+    bool dirty;  /* never recycle */
+    bool L_made; /* LuaJIT has made its first allocation, see vm/life.c */
 
     /* From here on everything is the process', and zero when it begins. */
     struct proc *proc;
