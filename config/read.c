@@ -202,7 +202,12 @@ static void read_source(const struct spot *at, const struct ynode *node, struct 
 
 /* --- references --------------------------------------------------------------------------------------------------- */
 
+/* Looking through all ids for each of very many mistakes would take its time, and nobody reads that many. */
+#define HINTS_UNTIL 1000
+
 static const char *closest_id(const struct read *rd, const char *id, unsigned kinds) {
+    if (cfg_report_count(rd->report) >= HINTS_UNTIL)
+        return NULL;
     struct suggest s;
     suggest_begin(&s, id);
     for (size_t i = 0; i < rd->config->entries.n; i++)
