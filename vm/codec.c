@@ -71,6 +71,21 @@ static __attribute__((noinline)) struct codec_scratch *make_scratch(void) {
     return s;
 }
 
+struct codec_scratch *codec_scratch_swap(struct codec_scratch *other) {
+    struct codec_scratch *s = scratch;
+    scratch = other;
+    pthread_setspecific(at_exit, other);
+    return s;
+}
+
+void codec_scratch_drop(struct codec_scratch *s) {
+    if (!s)
+        return;
+    if (s->seen != s->first)
+        mem_free(s->seen);
+    mem_free(s);
+}
+
 struct codec_scratch *codec_scratch(void) {
     return scratch ? scratch : make_scratch();
 }

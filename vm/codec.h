@@ -68,18 +68,26 @@ size_t codec_decode_next(lua_State *L, const char *data, size_t len);
 /*
  * How a userdata type crosses; one of these for each type listed, defined in the file that owns the type.
  * `put` appends the object at `idx` (any bytes; false: no memory); `get` pushes an object made from them, or
- * pushes nothing and returns false when they are no valid encoding. Neither may call user code, codec_encode or
- * codec_decode: an object that holds a value keeps it encoded.
+ * pushes nothing and returns false when they are no valid encoding. Neither may call user code, nor codec_encode or
+ * codec_decode without codec_scratch_swap.
  */
 struct codec_ext {
     bool (*put)(lua_State *L, int idx, struct codec_buf *b);
     bool (*get)(lua_State *L, const char *data, size_t len);
 };
 
-#define CODEC_EXT_MAP(X) X(ERROR) X(TIME) X(DURATION) X(LOCATION)
+#define CODEC_EXT_MAP(X) X(ERROR) X(TIME) X(DURATION) X(LOCATION) X(PAYLOAD)
 #define X(name) extern const struct codec_ext codec_ext_##name;
 CODEC_EXT_MAP(X)
 #undef X
+
+/*
+ * For an object that holds a value: swaps this thread's working memory for another one (NULL: made when needed), so that
+ * encoding or decoding may begin anew inside put or get; and frees one that was swapped out.
+ */
+struct codec_scratch;
+struct codec_scratch *codec_scratch_swap(struct codec_scratch *other);
+void codec_scratch_drop(struct codec_scratch *s);
 
 /* Appends `n` bytes; false without memory. For `put` functions. */
 bool codec_buf_put(struct codec_buf *b, const void *data, size_t n);

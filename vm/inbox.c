@@ -3,9 +3,11 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "vm/bus.h"
 #include "vm/chan.h"
 #include "vm/env.h"
 #include "vm/errobj.h"
+#include "vm/future.h"
 #include "vm/message.h"
 #include "vm/spawn.h"
 #include "vm/task.h"
@@ -38,26 +40,29 @@ static void route_user(struct vstate *vs, struct msg *m) {
         msgq_add(&vs->unclaimed, m);
 }
 
-static struct task *waits_for(struct task *t, struct pid pid) {
-    return t->state == TASK_WAIT_PROC && pid_eq(t->wait_pid, pid) ? t : NULL;
+static struct task *waits_for(struct task *t, struct pid pid, bool info) {
+    return t->state == TASK_WAIT_PROC && pid_eq(t->wait_pid, pid) && (t->wait_what == WAIT_INFO) == info ? t : NULL;
 }
 
 /* The task that waits for an answer from, or the end of, `pid`. */
-static struct task *find_waiting(struct vstate *vs, struct pid pid) {
-    struct task *found = waits_for(&vs->main, pid);
+static struct task *find_waiting(struct vstate *vs, struct pid pid, bool info) {
+    struct task *found = waits_for(&vs->main, pid, info);
     for (struct task *t = vs->tasks; t && !found; t = t->all_next)
-        found = waits_for(t, pid);
+        found = waits_for(t, pid, info);
     return found;
 }
 
 static void route_reply(struct vstate *vs, struct msg *m) {
-    struct task *t = find_waiting(vs, m->from);
-    bool failed = m->kind == MSG_REPLY && m->u.ptr;
+    bool info = m->kind == MSG_REPLY && m->aux == REPLY_INFO;
+    bool failed = m->kind == MSG_REPLY && m->aux == REPLY_STARTED && m->u.ptr;
     if (failed) { /* a failed start: its EXIT or LINK_DOWN, which follows, is nobody's business */
         pidset_remove(&vs->proc->monitors, m->from);
         pidset_remove(&vs->proc->links, m->from);
     }
-    if (!t || (m->kind == MSG_REPLY && t->wait_end && !failed)) {
+    if (!info && vs->futures && future_arrived(vs, m))
+        return;
+    struct task *t = find_waiting(vs, m->from, info);
+    if (!t || (m->kind == MSG_REPLY && t->wait_what == WAIT_END && !failed)) {
         msg_free(m);
         return;
     }
@@ -76,10 +81,13 @@ void inbox_deliver(struct proc *p, struct msg *m) {
         vtimer_fired(vs, m);
         break;
     case MSG_REPLY:
-        route_reply(vs, m);
+        if (m->aux == REPLY_BUS)
+            bus_arrived(vs, m);
+        else
+            route_reply(vs, m);
         break;
     case MSG_EXIT:
-        if (vs->waiting_tasks && find_waiting(vs, m->from)) { /* process.exec: the result is the answer, not an event */
+        if ((vs->waiting_tasks && find_waiting(vs, m->from, false)) || (vs->futures && future_waits(vs, m->from))) { /* process.exec and funcs: the result is the answer, no event */
             route_reply(vs, m);
             break;
         }
@@ -199,6 +207,8 @@ void inbox_push_element(lua_State *L, struct vstate *vs, struct chan *ch, struct
         vtimer_push_element(L, ch, m);
         vs->in_hand = NULL;
         return;
+    } else if (ch->kind == CHAN_FUTURE) {
+        future_push_element(L, ch->future);
     } else {
         push_payload(L, m);
         if (ch->kind == CHAN_INBOX || ch->full_messages)

@@ -6,11 +6,14 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "vm/bus.h"
 #include "vm/env.h"
+#include "vm/future.h"
 #include "vm/inbox.h"
 #include "vm/panic.h"
 #include "vm/pool.h"
 #include "vm/preempt.h"
+#include "vm/spawner.h"
 #include "vm/task.h"
 #include "vm/timer.h"
 #include "vm/vm_impl.h"
@@ -153,6 +156,11 @@ static int clear(lua_State *L) {
 void life_end(struct vstate *vs) {
     vtimer_drop_all(vs);
     inbox_drop_all(vs);
+    if (vs->futures)
+        future_drop_all(vs);
+    if (vs->subs)
+        bus_drop_all(vs);
+    context_release(vs->context);
     if (vs->in_hand)
         vstate_consumed(vs, vs->in_hand);
     task_drop_all(vs);

@@ -8,9 +8,13 @@
 #include "vm/entry.h"
 #include "vm/errobj.h"
 #include "vm/inbox.h"
+#include "vm/info.h"
 #include "vm/message.h"
 #include "vm/spawn.h"
+#include "vm/spawner.h"
 #include "vm/task.h"
+#include "vm/timer.h"
+#include "vm/upgrade.h"
 #include "vm/vm_impl.h"
 
 #define WHY 256
@@ -54,6 +58,10 @@ static int unsendable(lua_State *L, enum codec_status status, const char *why) {
 /* Each thread's buffer for values that are not encoded straight into a message. */
 static _Thread_local struct codec_buf scratch;
 
+struct codec_buf *process_scratch(void) {
+    return &scratch;
+}
+
 static void scratch_trim(void) {
     if (scratch.cap > 1 << 20)
         codec_buf_free(&scratch);
@@ -70,8 +78,8 @@ static struct msg *user_message(struct vstate *vs, const char *topic, size_t top
 }
 
 /* The message for what stands from `first` on; NULL: the results to return are on the stack. */
-static struct msg *encode_message(lua_State *L, struct vstate *vs, const char *topic, size_t topic_len, int first,
-                                  int *results) {
+static struct msg *encode_message(lua_State *L, struct vstate *vs, const char *topic, size_t topic_len,
+                                  int first, int *results) {
     int n = lua_gettop(L) - first + 1;
     struct codec_scalar scalar;
     size_t size = n == 1 ? codec_scalar_size(L, first, &scalar) : 0;
@@ -108,11 +116,14 @@ static int process_send(lua_State *L) {
     const char *dest = luaL_checklstring(L, 1, &dest_len);
     const char *topic = luaL_checklstring(L, 2, &topic_len);
     if (topic_len == 0 || topic[0] == '@')
-        return topic_len ? errobj_false(L, ERRKIND_INVALID,
-                                        "send: topic \"%s\" is reserved: topics that begin with @ are the runtime's", topic)
-                         : errobj_false(L, ERRKIND_INVALID, "send: the topic is empty");
+        return topic_len
+                 ? errobj_false(L, ERRKIND_INVALID,
+                                "send: topic \"%s\" is reserved: topics that begin with @ are the runtime's",
+                                topic)
+                 : errobj_false(L, ERRKIND_INVALID, "send: the topic is empty");
     if (topic_len > MSG_TOPIC_MAX)
-        return errobj_false(L, ERRKIND_INVALID, "send: the topic has %zu bytes, more than %d", topic_len, MSG_TOPIC_MAX);
+        return errobj_false(L, ERRKIND_INVALID, "send: the topic has %zu bytes, more than %d", topic_len,
+                            MSG_TOPIC_MAX);
     struct pid to = proc_lookup(sched_self, dest, dest_len);
     if (pid_none(to))
         return no_such_process(L, "send", dest);
@@ -151,11 +162,11 @@ static const char *full_id(lua_State *L, struct vstate *vs, int idx, size_t *len
     return lua_tolstring(L, idx, len);
 }
 
-/* Reads entry and host; false: the results to return are on the stack. */
-static bool read_target(lua_State *L, struct vstate *vs, const char *what, struct spawn_request *r) {
+/* Reads entry and host, which follow base; false: the results to return are on the stack. */
+static bool read_target(lua_State *L, struct vstate *vs, const char *what, int base, struct spawn_request *r) {
     size_t entry_len, host_len;
-    const char *entry = full_id(L, vs, 1, &entry_len);
-    const char *host = full_id(L, vs, 2, &host_len);
+    const char *entry = full_id(L, vs, base + 1, &entry_len);
+    const char *host = full_id(L, vs, base + 2, &host_len);
     r->host = node_host(vs->vm_node, host, host_len);
     if (!r->host) {
         bool known = ventry_find(vs->vm, host, host_len) != NULL;
@@ -177,17 +188,17 @@ static bool read_target(lua_State *L, struct vstate *vs, const char *what, struc
     return true;
 }
 
-/* Encodes the arguments from idx 3 on; false: the results to return are on the stack. */
-static bool read_args(lua_State *L, const char *what, struct vm_args *args) {
+/* Encodes the arguments behind those; false: the results to return are on the stack. */
+static bool read_args(lua_State *L, const char *what, int base, struct vm_args *args) {
     int n = lua_gettop(L);
     scratch.len = 0;
-    for (int i = 3; i <= n; i++) {
+    for (int i = base + 3; i <= n; i++) {
         char why[WHY];
         size_t before = scratch.len;
         enum codec_status s = codec_encode(L, i, "argument", MSG_DATA_MAX, &scratch, why, sizeof why);
         if (s != CODEC_OK) {
             char root[24]; /* once more, for a message that says which */
-            snprintf(root, sizeof root, "argument %d", i - 2);
+            snprintf(root, sizeof root, "argument %d", i - base - 2);
             scratch.len = before;
             codec_encode(L, i, root, MSG_DATA_MAX, &scratch, why, sizeof why);
             errobj_nil(L, s == CODEC_NO_MEMORY ? ERRKIND_RATE_LIMITED : ERRKIND_INVALID, "%s: %s", what,
@@ -195,44 +206,104 @@ static bool read_args(lua_State *L, const char *what, struct vm_args *args) {
             return false;
         }
     }
-    *args = (struct vm_args){scratch.data, scratch.len, n > 2 ? (unsigned)(n - 2) : 0};
+    *args = (struct vm_args){scratch.data, scratch.len, n > base + 2 ? (unsigned)(n - base - 2) : 0};
     return true;
 }
 
-static int wait_for(lua_State *L, struct vstate *vs, struct pid pid, bool end) {
+static int wait_for(lua_State *L, struct vstate *vs, struct pid pid, enum wait_kind what, int64_t timeout_ns) {
     struct task *t = vs->current;
+    t->timed = timeout_ns > 0 && vtimer_limit_wait(L, vs, t, timeout_ns);
     t->wait_pid = pid;
-    t->wait_end = end;
+    t->wait_what = what;
     vs->waiting_tasks++;
     return task_block(L, vs, TASK_WAIT_PROC);
 }
 
-static int spawn(lua_State *L, const char *what, bool monitor, bool link, bool exec) {
+bool process_start(lua_State *L, const char *what, struct spawn_request *r, int base, const struct spawn_more *more,
+                   enum spawned *s, struct pid *pid, int *results) {
     struct vstate *vs = vstate_of(L);
-    struct spawn_request r = {.parent = vs->proc, .monitor = monitor, .link = link};
-    if (!read_target(L, vs, what, &r) || !read_args(L, what, &r.args))
-        return 2;
-    if (exec)
-        task_check_block(L);
-    struct pid pid;
     struct failure *f = NULL;
-    enum spawned s = spawn_process(vs->vm, &r, &pid, &f);
+    *results = 2;
+    if (!read_target(L, vs, what, base, r) || !read_args(L, what, base, &r->args))
+        return false;
+    r->context = vs->context;
+    r->more = more;
+    *s = spawn_process(vs->vm, r, pid, &f);
     scratch_trim();
-    switch (s) {
-    case SPAWN_FAILED:
-        lua_pushnil(L);
-        errobj_push(L, f);
-        return 2;
-    case SPAWNED_LATER:
-        task_check_block(L);
-        return wait_for(L, vs, pid, exec);
-    case SPAWNED:
-        break;
-    }
+    if (*s != SPAWN_FAILED)
+        return true;
+    lua_pushnil(L);
+    errobj_push(L, f);
+    return false;
+}
+
+int process_wait_info(lua_State *L, struct vstate *vs, struct pid pid) {
+    return wait_for(L, vs, pid, WAIT_INFO, 0);
+}
+
+bool process_read_args(lua_State *L, const char *what, int from, struct vm_args *args) {
+    return read_args(L, what, from - 2, args);
+}
+
+const char *process_full_id(lua_State *L, struct vstate *vs, int idx, size_t *len) {
+    return full_id(L, vs, idx, len);
+}
+
+/* A spawner with the name of a living process: that one instead of a new one. */
+static int use_existing(lua_State *L, struct vstate *vs, struct pid pid, bool monitor, bool link, bool exec) {
+    if (monitor && proc_monitor(vs->proc, pid) == REL_NOT_FOUND)
+        return errobj_nil(L, ERRKIND_NOT_FOUND, "spawn: the process of that name has just ended");
+    if (link)
+        proc_link(vs->proc, pid);
     if (exec)
-        return wait_for(L, vs, pid, true);
+        return wait_for(L, vs, pid, WAIT_END, 0);
     push_pid(L, vs, pid);
     return 1;
+}
+
+int process_spawn_from(lua_State *L, const char *what, bool monitor, bool link, bool exec, int base,
+                       const struct spawn_more *more) {
+    struct vstate *vs = vstate_of(L);
+    struct spawn_request r = {.parent = vs->proc, .monitor = monitor, .link = link};
+    struct pid pid;
+    enum spawned s;
+    int results;
+    if (exec)
+        task_check_block(L);
+    if (more && !pid_none(pid = spawner_find(more)))
+        return use_existing(L, vs, pid, monitor, link, exec);
+    if (!process_start(L, what, &r, base, more, &s, &pid, &results))
+        return results;
+    int64_t timeout = more ? more->timeout_ns : 0;
+    if (s == SPAWNED_LATER) {
+        task_check_block(L);
+        return wait_for(L, vs, pid, exec ? WAIT_END : WAIT_START, timeout);
+    }
+    if (exec)
+        return wait_for(L, vs, pid, WAIT_END, timeout);
+    push_pid(L, vs, pid);
+    return 1;
+}
+
+bool process_wait_over(struct vstate *vs, struct task *t) {
+    if (pid_none(t->wait_pid))
+        return true; /* the answer came first */
+    struct msg *m = msg_event(MSG_EXIT, 0);
+    if (!m)
+        return false;
+    proc_unmonitor(vs->proc, t->wait_pid);
+    proc_cancel(sched_self, t->wait_pid, vs->proc->pid, "timeout", 7);
+    m->from = t->wait_pid;
+    m->u.failure = failure_format(ERRKIND_TIMEOUT, EXIT_RETURNED, "call: no answer within the timeout");
+    t->msg = m;
+    t->timed = false;
+    t->wait_pid = (struct pid){0};
+    task_ready(vs, t, WAKE_REPLY);
+    return true;
+}
+
+static int spawn(lua_State *L, const char *what, bool monitor, bool link, bool exec) {
+    return process_spawn_from(L, what, monitor, link, exec, 0, NULL);
 }
 
 static int process_spawn(lua_State *L) {
@@ -254,6 +325,10 @@ static int process_exec(lua_State *L) {
 int reply_push(lua_State *co, struct vstate *vs, struct task *t) {
     struct msg *m = t->msg;
     vs->waiting_tasks--;
+    if (t->timed) {
+        t->timed = false;
+        vtimer_cancel_sleep(t);
+    }
     vs->in_hand = m;
     int n = 1;
     struct failure *f = m->u.ptr; /* both kinds keep their failure there */
@@ -261,8 +336,11 @@ int reply_push(lua_State *co, struct vstate *vs, struct task *t) {
         lua_pushnil(co);
         errobj_push(co, failure_hold(f));
         n = 2;
-    } else if (m->kind == MSG_REPLY) {
+    } else if (m->kind == MSG_REPLY && m->aux == REPLY_STARTED) {
         push_pid(co, vs, m->from);
+    } else if (m->kind == MSG_REPLY) {
+        luaL_checkstack(co, 8, "info");
+        info_push(co, msg_data(m));
     } else if (m->data_len == 0 || !codec_decode(co, msg_data(m), m->data_len)) {
         lua_pushnil(co);
     }
@@ -471,6 +549,11 @@ static const luaL_Reg process_funcs[] = {{"pid", process_pid},
                                          {"spawn_linked", process_spawn_linked},
                                          {"spawn_linked_monitored", process_spawn_linked_monitored},
                                          {"exec", process_exec},
+                                         {"with_context", spawner_with_context},
+                                         {"with_options", spawner_with_options},
+                                         {"info", info_process},
+                                         {"list", info_list},
+                                         {"upgrade", upgrade_process},
                                          {"terminate", process_terminate},
                                          {"cancel", process_cancel},
                                          {"monitor", process_monitor},

@@ -9,4 +9,7 @@
 /* Pops a value and pushes a payload object of it. */
 void payload_wrap(lua_State *L);
 
+/* Pushes the value of the payload object at idx. */
+void payload_push_data(lua_State *L, int idx);
+
 #endif

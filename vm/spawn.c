@@ -8,7 +8,9 @@
 #include "vm/inbox.h"
 #include "vm/life.h"
 #include "vm/pool.h"
+#include "vm/spawner.h"
 #include "vm/task.h"
+#include "vm/upgrade.h"
 #include "vm/vm_impl.h"
 
 #define TRACE_LEVELS_MAX (64u * 1024)
@@ -176,7 +178,7 @@ void spawn_main_returned(struct proc *p, lua_State *co, int n) {
 
 static void report(struct proc *p, struct vstate *vs) {
     const struct vm_hooks *hooks = &vs->vm->hooks;
-    if (!hooks->failed || !p->failure || vs->top_level)
+    if (!hooks->failed || !p->failure || (vs->top_level && !vs->upgraded))
         return;
     char topics[VSTATE_TOPICS * (VSTATE_TOPIC_MAX + 2)] = "";
     size_t at = 0;
@@ -197,6 +199,7 @@ static void behaviour_ending(struct proc *p) {
 static void behaviour_close(struct proc *p) {
     struct vstate *vs = p->data;
     p->data = NULL;
+    upgrade_forget(vs);
     life_end(vs);
 }
 
@@ -269,6 +272,15 @@ enum spawned spawn_process(struct vm *vm, const struct spawn_request *r, struct 
     if (r->args.len && !codec_buf_put(&vs->args, r->args.data, r->args.len)) {
         abort_start(p, r->parent, refusal(r, SPAWN_NO_MEMORY));
         return failed(f, refusal(r, SPAWN_NO_MEMORY));
+    }
+    if (r->context)
+        vs->context = context_hold(r->context);
+    if (r->more) {
+        struct failure *why = spawner_prepare(r->more, p);
+        if (why) {
+            abort_start(p, r->parent, failure_hold(why));
+            return failed(f, why);
+        }
     }
     if (!t->worker || r->later || t->nested >= NESTED_MAX) {
         vs->starter = r->parent ? r->parent->pid : (struct pid){0};

@@ -7,6 +7,9 @@
 #include "vm/entry.h"
 #include "vm/vstate.h"
 
+struct spawn_more;
+struct vcontext;
+
 struct spawn_request {
     struct ventry *entry;
     struct host *host;
@@ -14,13 +17,15 @@ struct spawn_request {
     bool monitor, link;
     bool later; /* the top level runs where the process will, not in the caller's thread */
     struct vm_args args;
+    struct vcontext *context;      /* of the parent; NULL: none */
+    const struct spawn_more *more; /* of a spawner; NULL */
 };
 
 /* SPAWNED_LATER: the top level blocked or was interrupted; a MSG_REPLY with aux REPLY_STARTED tells how it went. */
 enum spawned { SPAWNED, SPAWNED_LATER, SPAWN_FAILED };
 
 /* The aux of MSG_REPLY nodes that the vm sends itself. */
-enum { REPLY_STARTED = VM_REPLY_STARTED, REPLY_INFO };
+enum { REPLY_STARTED = VM_REPLY_STARTED, REPLY_INFO, REPLY_BUS };
 
 /* On SPAWN_FAILED *f is a reference for the caller. Any attached thread. */
 enum spawned spawn_process(struct vm *vm, const struct spawn_request *r, struct pid *pid, struct failure **f);

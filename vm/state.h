@@ -32,7 +32,12 @@ struct vstate;
     X(DURATION, "duration")                                                                           \
     X(LOCATION, "location")                                                                           \
     X(PAYLOAD, "payload")                                                                             \
-    X(LOGGER, "logger")
+    X(LOGGER, "logger")                                                                               \
+    X(SPAWNER, "spawner")                                                                             \
+    X(EXECUTOR, "executor")                                                                           \
+    X(FUTURE, "future")                                                                               \
+    X(SUBSCRIPTION, "subscription")                                                                   \
+    X(EXTERN_CHANNEL, "channel") /* only a metatable, as TIMER_CHANNEL */
 
 enum vtype {
     VTYPE_NONE,

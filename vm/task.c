@@ -13,6 +13,7 @@
 #include "vm/preempt.h"
 #include "vm/spawn.h"
 #include "vm/timer.h"
+#include "vm/upgrade.h"
 #include "vm/vm_impl.h"
 
 /* --- states ------------------------------------------------------------------------------------------------------- */
@@ -183,6 +184,10 @@ static enum step run_task(struct proc *p, struct vstate *vs, struct task *t) {
         return STEP_EXIT; /* a coroutine that it spawned has ended the process */
     if (rc == LUA_YIELD) {
         if (!vs->preempted) {
+            if (t->state == TASK_UPGRADE) {
+                vs->upgrade_now = true;
+                return STEP_EXIT;
+            }
             if (t->state != TASK_READY)
                 return STEP_WAIT;
             task_ready(vs, t, WAKE_NOTHING); /* it only gave way */
@@ -299,6 +304,8 @@ enum step task_step(struct proc *p) {
         limit_failure(p, vs);
         s = STEP_EXIT;
     }
+    if (s == STEP_EXIT && vs->upgrade_now && !p->failure && upgrade_commit(p))
+        return STEP_AGAIN;
     vm_account(vs);
     if (!vs->jit_on && s != STEP_EXIT) {
         vs->steps++;

@@ -8,19 +8,22 @@
 #include "sched/wheel.h"
 #include "vm/chan.h"
 #include "vm/errobj.h"
+#include "vm/future.h"
+#include "vm/mod_process.h"
 #include "vm/task.h"
 #include "vm/durobj.h"
 #include "vm/timeobj.h"
 
 #define TICKER_BUFFER 16
 
-enum use { USE_SLEEP, USE_AFTER, USE_TIMER, USE_TICKER };
+enum use { USE_SLEEP, USE_AFTER, USE_TIMER, USE_TICKER, USE_FUTURE };
 
 struct vtimer {
     struct timer wheel;
     struct pid pid;
     struct vtimer *next, **link; /* in vs->timer_list */
     struct task *task;           /* USE_SLEEP */
+    struct vfuture *future;      /* USE_FUTURE */
     struct chan *chan;           /* the others; NULL when Lua has dropped the channel */
     int64_t due, period;
     uint8_t use;
@@ -147,7 +150,15 @@ void vtimer_fired(struct vstate *vs, struct msg *m) {
     }
     v->armed = false;
     if (v->use == USE_SLEEP) {
-        task_ready(vs, v->task, WAKE_NOTHING);
+        if (v->task->state != TASK_WAIT_PROC)
+            task_ready(vs, v->task, WAKE_NOTHING);
+        else if (!process_wait_over(vs, v->task))
+            start(v, CLOCK_NS_PER_SEC / 100);
+        return;
+    }
+    if (v->use == USE_FUTURE) {
+        future_timed_out(vs, v->future);
+        give_up(vs, v);
         return;
     }
     struct chan *ch = v->chan;
@@ -214,6 +225,33 @@ int vtimer_sleep(lua_State *L) {
     return task_block(L, vs, TASK_SLEEP);
 }
 
+bool vtimer_limit_wait(lua_State *L, struct vstate *vs, struct task *t, int64_t ns) {
+    if (!t->sleep) {
+        t->sleep = vtimer_new(L, vs, USE_SLEEP);
+        if (!t->sleep)
+            return false;
+        t->sleep->task = t;
+    }
+    if (settle(vs, t->sleep))
+        start(t->sleep, ns);
+    return true;
+}
+
+struct vtimer *vtimer_for_future(lua_State *L, struct vstate *vs, struct vfuture *f) {
+    struct vtimer *v = vtimer_new(L, vs, USE_FUTURE);
+    if (v)
+        v->future = f;
+    return v;
+}
+
+void vtimer_start(struct vtimer *v, int64_t ns) {
+    start(v, ns);
+}
+
+void vtimer_give_up(struct vstate *vs, struct vtimer *v) {
+    give_up(vs, v);
+}
+
 void vtimer_cancel_sleep(struct task *t) {
     stop(t->sleep);
 }
@@ -229,6 +267,7 @@ static int timer_chan_gc(lua_State *L) {
         give_up(vstate_of(L), ch->timer);
         ch->timer = NULL;
     }
+    chan_drop_queue(vstate_of(L), ch);
     return 0;
 }
 

@@ -9,16 +9,28 @@
 #define VM_TIMER_H
 
 #include <lua.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 struct chan;
 struct msg;
 struct task;
+struct vfuture;
 struct vstate;
+struct vtimer;
 
 int vtimer_sleep(lua_State *L);
 int vtimer_after(lua_State *L);
 int vtimer_timer(lua_State *L);
 int vtimer_ticker(lua_State *L);
+
+/* Limits the wait of a task for another process by its sleep timer; false: no more timers. May raise. */
+bool vtimer_limit_wait(lua_State *L, struct vstate *vs, struct task *t, int64_t ns);
+
+/* A timer whose firing is future_timed_out, not started; NULL: no more timers. And giving it up. */
+struct vtimer *vtimer_for_future(lua_State *L, struct vstate *vs, struct vfuture *f);
+void vtimer_start(struct vtimer *v, int64_t ns);
+void vtimer_give_up(struct vstate *vs, struct vtimer *v);
 
 /* A timer's signal has arrived. Touches no Lua; takes `m` over. */
 void vtimer_fired(struct vstate *vs, struct msg *m);

@@ -1,6 +1,7 @@
 #include "vm/vm.h"
 
 #include "base/alloc.h"
+#include "vm/bus.h"
 #include "vm/pool.h"
 #include "vm/preempt.h"
 #include "vm/vm_impl.h"
@@ -13,6 +14,11 @@ struct vm *vm_create(struct node *n, const struct vm_hooks *hooks) {
     struct vm *vm = mem_calloc(1, sizeof *vm);
     if (!vm)
         return NULL;
+    vm->bus = bus_new();
+    if (!vm->bus) {
+        mem_free(vm);
+        return NULL;
+    }
     vm->node = n;
     vm->hooks = *hooks;
     vm->preempts_compiled = preempt_self_check();
@@ -30,6 +36,7 @@ void vm_destroy(struct vm *vm) {
         vm_code_free(c);
         c = older;
     }
+    bus_free(vm->bus);
     mem_free(vm);
 }
 

@@ -12,12 +12,15 @@
 /* States with machine code share one address range (design note vm/README.md): with `jit: auto` no more than this. */
 #define VM_JIT_STATES 6000
 
+struct vbus;
+
 struct vm {
     struct node *node;
     struct vm_hooks hooks;
     _Atomic(struct vm_code *) code; /* release by vm_install, acquire by ventry_find */
     _Atomic unsigned jit_states;    /* relaxed: a figure */
     _Atomic unsigned pooled;        /* relaxed: a figure */
+    struct vbus *bus;
     bool preempts_compiled;
 };
 

@@ -40,7 +40,7 @@ enum registry_slot {
 };
 
 /* Why a coroutine of the process does not run. */
-enum task_state { TASK_READY, TASK_RECEIVE, TASK_SEND, TASK_SELECT, TASK_SLEEP, TASK_WAIT_PROC, TASK_DEAD };
+enum task_state { TASK_READY, TASK_RECEIVE, TASK_SEND, TASK_SELECT, TASK_SLEEP, TASK_WAIT_PROC, TASK_UPGRADE, TASK_DEAD };
 
 /* What a ready task is resumed with. */
 enum wake_kind {
@@ -56,8 +56,14 @@ enum wake_kind {
 /* Beside the first of the three slots that anchor_take gives. */
 enum { ANCHOR_CO = 1, ANCHOR_CHAN = 2, ANCHOR_STRIDE = 3 };
 
+/* What a task in TASK_WAIT_PROC waits for: that the process runs its main, its end, or what process.info tells of it. */
+enum wait_kind { WAIT_START, WAIT_END, WAIT_INFO };
+
 struct chan;
 struct task;
+struct vcontext;
+struct vfuture;
+struct vsub;
 
 /* A task's place in a channel's queue. */
 struct waiter {
@@ -80,7 +86,8 @@ struct task {
     struct chan *wake_chan;
     struct msg *msg;
     struct pid wait_pid; /* TASK_WAIT_PROC: who has to answer */
-    bool wait_end;       /* and whether its end is the answer (exec), not its start */
+    enum wait_kind wait_what; /* and what of it is the answer */
+    bool timed;          /* the sleep timer limits that wait */
     int hold;          /* its slots in the anchor table: value or cases; + ANCHOR_CO; + ANCHOR_CHAN. 0: none yet */
     const char *raise; /* it is resumed with this error instead of values */
     struct waiter one;       /* plain receive and send */
@@ -90,7 +97,7 @@ struct task {
 };
 
 /* Kinds of channels: where their elements come from. */
-enum chan_kind { CHAN_LOCAL, CHAN_TOPIC, CHAN_INBOX, CHAN_EVENTS, CHAN_TIMER, CHAN_EXTERN };
+enum chan_kind { CHAN_LOCAL, CHAN_TOPIC, CHAN_INBOX, CHAN_EVENTS, CHAN_TIMER, CHAN_FUTURE, CHAN_EXTERN };
 
 struct msgq {
     struct msg *first, *last;
@@ -107,7 +114,10 @@ struct chan {
     uint32_t cap;       /* CHAN_LOCAL */
     uint32_t first, count; /* CHAN_LOCAL: ring of values in the environment table, from CHAN_VALUES on */
     int anchor;         /* slot in the anchor table that keeps it alive, 0: none */
-    struct vtimer *timer; /* CHAN_TIMER: what feeds it; NULL: nothing any more */
+    union {
+        struct vtimer *timer;   /* CHAN_TIMER: what feeds it; NULL: nothing any more */
+        struct vfuture *future; /* CHAN_FUTURE */
+    };
     struct msgq queue;  /* elements not decoded yet */
     struct waiter *receivers, **receivers_end;
     struct waiter *senders, **senders_end;
@@ -161,6 +171,11 @@ struct vstate {
     struct msg *in_hand; /* being turned into a Lua value */
     struct vtimer *timer_list; /* all of this process */
     struct pid starter;        /* whom to tell how the top level went; none: nobody waits */
+    struct vcontext *context;  /* NULL: none; vm/spawner.h */
+    struct vfuture *futures;   /* pending ones */
+    struct vsub *subs;         /* on the bus */
+    bool upgrade_now, upgraded; /* `upgrade` is to take over; this one took over */
+    struct vstate *upgrade;    /* the state that takes the process over when this step ends */
     char topics_seen[VSTATE_TOPICS][VSTATE_TOPIC_MAX]; /* the last received, for crash reports */
 };
 

@@ -1,0 +1,416 @@
+#include "vm/spawner.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "sched/names.h"
+#include "vm/errobj.h"
+#include "vm/future.h"
+#include "vm/lib.h"
+#include "vm/mod_process.h"
+
+/* Environment table of a spawner: its name, or false; an array of topic, encoded payload, topic, ... */
+enum { NAME = 1, MESSAGES = 2, WHY = 256 };
+
+/* VTYPE_SPAWNER and VTYPE_EXECUTOR: the same data, other methods. */
+struct spawner {
+    struct vhead head;
+    struct spawn_more more;
+};
+
+/* --- contexts ----------------------------------------------------------------------------------------------------- */
+
+struct vcontext *context_hold(struct vcontext *c) {
+    if (c)
+        atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+    return c;
+}
+
+void context_release(struct vcontext *c) {
+    /* acq_rel: the last holder sees all that the others did */
+    if (c && atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) == 1)
+        mem_free(c);
+}
+
+void context_push(lua_State *L, const struct vcontext *c) {
+    if (!c || !codec_decode(L, c->data, c->len))
+        lua_createtable(L, 0, 0);
+}
+
+/* The context `base` with the pairs of the table at idx; NULL: nil and an error object are on the stack. */
+static struct vcontext *context_extend(lua_State *L, const struct vcontext *base, int idx, const char *what) {
+    struct codec_buf *b = process_scratch();
+    char why[WHY];
+    context_push(L, base);
+    int table = lua_gettop(L);
+    lua_pushnil(L);
+    while (lua_next(L, idx)) {
+        if (lua_type(L, -2) != LUA_TSTRING) {
+            errobj_nil(L, ERRKIND_INVALID, "%s: keys must be strings, one is a %s", what, vtype_word(L, -2));
+            return NULL;
+        }
+        if (lua_objlen(L, -2) == 0) {
+            errobj_nil(L, ERRKIND_INVALID, "%s: a key is empty", what);
+            return NULL;
+        }
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, table);
+    }
+    b->len = 0;
+    enum codec_status s = codec_encode(L, table, "context", MSG_DATA_MAX, b, why, sizeof why);
+    if (s != CODEC_OK) {
+        errobj_nil(L, s == CODEC_NO_MEMORY ? ERRKIND_RATE_LIMITED : ERRKIND_INVALID, "%s: %s", what,
+                   s == CODEC_BAD_VALUE ? why : "the context is too large");
+        return NULL;
+    }
+    struct vcontext *c = mem_alloc(sizeof *c + b->len);
+    if (!c) {
+        luaL_error(L, "not enough memory");
+        return NULL;
+    }
+    atomic_init(&c->refs, 1);
+    c->len = (uint32_t)b->len;
+    memcpy(c->data, b->data, b->len);
+    lua_settop(L, table - 1);
+    return c;
+}
+
+/* --- objects ------------------------------------------------------------------------------------------------------ */
+
+/* Pushes a copy of the spawner at `from` (NULL: one of the running process), its table copied. */
+static struct spawner *copy(lua_State *L, enum vtype type, const struct spawner *from, int idx) {
+    struct spawner *s = vtype_new(L, type, sizeof *s);
+    s->more.trap_links = from ? from->more.trap_links : -1;
+    s->more.context = context_hold(from ? from->more.context : vstate_of(L)->context);
+    s->more.timeout_ns = from ? from->more.timeout_ns : 0;
+    lua_createtable(L, 2, 0);
+    if (from) {
+        lua_getfenv(L, idx);
+        lua_rawgeti(L, -1, NAME);
+        lua_rawseti(L, -3, NAME);
+        lua_rawgeti(L, -1, MESSAGES);
+        int messages = lua_gettop(L);
+        size_t n = lua_objlen(L, messages);
+        lua_createtable(L, (int)n + 2, 0);
+        for (int i = 1; i <= (int)n; i++) {
+            lua_rawgeti(L, messages, i);
+            lua_rawseti(L, messages + 1, i);
+        }
+        lua_rawseti(L, messages - 2, MESSAGES);
+        lua_settop(L, messages - 2);
+    } else {
+        lua_pushboolean(L, 0);
+        lua_rawseti(L, -2, NAME);
+        lua_createtable(L, 0, 0);
+        lua_rawseti(L, -2, MESSAGES);
+    }
+    lua_setfenv(L, -2);
+    return s;
+}
+
+static struct spawner *check(lua_State *L) {
+    struct spawner *s = vtype_test(L, 1, VTYPE_EXECUTOR);
+    return s ? s : vtype_check(L, 1, VTYPE_SPAWNER);
+}
+
+/* with_context and with_options of process (no self), spawners and executors. */
+static int with_context(lua_State *L, enum vtype type, const struct spawner *from, int arg) {
+    luaL_checktype(L, arg, LUA_TTABLE);
+    lua_settop(L, arg);
+    struct spawner *s = copy(L, type, from, 1);
+    int self = lua_gettop(L);
+    struct vcontext *c = context_extend(L, s->more.context, arg, "with_context");
+    if (!c)
+        return 2;
+    context_release(s->more.context);
+    s->more.context = c;
+    lua_settop(L, self);
+    return 1;
+}
+
+static int with_options(lua_State *L, enum vtype type, const struct spawner *from, int arg) {
+    luaL_checktype(L, arg, LUA_TTABLE);
+    lua_settop(L, arg);
+    struct spawner *s = copy(L, type, from, 1);
+    int self = lua_gettop(L);
+    lua_pushnil(L);
+    while (lua_next(L, arg)) {
+        const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
+        if (type == VTYPE_SPAWNER && strcmp(key, "trap_links") == 0) {
+            if (lua_type(L, -1) != LUA_TBOOLEAN)
+                return errobj_nil(L, ERRKIND_INVALID, "with_options: trap_links must be a boolean, got %s",
+                                  vtype_word(L, -1));
+            s->more.trap_links = lua_toboolean(L, -1);
+        } else if (type == VTYPE_EXECUTOR && strcmp(key, "timeout") == 0) {
+            lua_Number ms = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : -1;
+            if (!(ms >= 0 && ms <= 1e12))
+                return errobj_nil(L, ERRKIND_INVALID, "with_options: timeout must be a number of milliseconds");
+            s->more.timeout_ns = (int64_t)(ms * 1e6);
+        } else {
+            lua_pushvalue(L, -2);
+            const char *text = lua_tostring(L, -1);
+            return errobj_nil(L, ERRKIND_INVALID, "with_options: unknown option: %s",
+                              text ? text : luaL_typename(L, -1));
+        }
+        lua_settop(L, -2);
+    }
+    lua_settop(L, self);
+    return 1;
+}
+
+int spawner_with_context(lua_State *L) {
+    return with_context(L, VTYPE_SPAWNER, NULL, 1);
+}
+
+int spawner_with_options(lua_State *L) {
+    return with_options(L, VTYPE_SPAWNER, NULL, 1);
+}
+
+static int method_with_context(lua_State *L) {
+    const struct spawner *s = check(L);
+    return with_context(L, (enum vtype)s->head.type, s, 2);
+}
+
+static int method_with_options(lua_State *L) {
+    const struct spawner *s = check(L);
+    return with_options(L, (enum vtype)s->head.type, s, 2);
+}
+
+static int method_with_name(lua_State *L) {
+    size_t len;
+    const struct spawner *from = vtype_check(L, 1, VTYPE_SPAWNER);
+    const char *name = luaL_checklstring(L, 2, &len);
+    if (len == 0 || name[0] == '{' || len > NAME_MAX_BYTES)
+        return errobj_nil(L, ERRKIND_INVALID, "with_name: \"%s\" is no valid name", name);
+    lua_settop(L, 2);
+    copy(L, VTYPE_SPAWNER, from, 1);
+    lua_getfenv(L, 3);
+    lua_pushvalue(L, 2);
+    lua_rawseti(L, -2, NAME);
+    lua_settop(L, 3);
+    return 1;
+}
+
+static int method_with_message(lua_State *L) {
+    size_t len;
+    char why[WHY];
+    const struct spawner *from = vtype_check(L, 1, VTYPE_SPAWNER);
+    const char *topic = luaL_checklstring(L, 2, &len);
+    int n = lua_gettop(L) - 2;
+    if (len == 0 || topic[0] == '@' || len > MSG_TOPIC_MAX)
+        return errobj_nil(L, ERRKIND_INVALID, "with_message: \"%s\" is no valid topic", topic);
+    struct codec_buf *b = process_scratch();
+    b->len = 0;
+    enum codec_status s = codec_encode_n(L, 3, n, "payload", MSG_DATA_MAX, b, why, sizeof why);
+    if (s != CODEC_OK)
+        return errobj_nil(L, s == CODEC_NO_MEMORY ? ERRKIND_RATE_LIMITED : ERRKIND_INVALID, "with_message: %s",
+                          s == CODEC_BAD_VALUE ? why : "the message is too large");
+    lua_pushlstring(L, b->data, b->len);
+    int encoded = lua_gettop(L);
+    copy(L, VTYPE_SPAWNER, from, 1);
+    lua_getfenv(L, -1);
+    lua_rawgeti(L, -1, MESSAGES);
+    int at = (int)lua_objlen(L, -1);
+    lua_pushvalue(L, 2);
+    lua_rawseti(L, -2, at + 1);
+    lua_pushvalue(L, encoded);
+    lua_rawseti(L, -2, at + 2);
+    lua_settop(L, encoded + 1);
+    return 1;
+}
+
+/* --- starting ------------------------------------------------------------------------------------------------------- */
+
+/* Pushes the spawner's table's part. The caller has made sure of stack. */
+static void push_part(const struct spawn_more *more, int part) {
+    lua_getfenv(more->L, more->self);
+    lua_rawgeti(more->L, -1, part);
+    lua_remove(more->L, -2);
+}
+
+/* Sends the messages to `to`; false without memory. Those that do not fit a full mailbox are lost to it. */
+static bool post_messages(const struct spawn_more *more, struct pid to) {
+    lua_State *L = more->L;
+    push_part(more, MESSAGES);
+    int list = lua_gettop(L);
+    int n = (int)lua_objlen(L, list);
+    bool ok = true;
+    for (int i = 1; i < n && ok; i += 2) {
+        size_t topic_len, len;
+        lua_rawgeti(L, list, i);
+        lua_rawgeti(L, list, i + 1);
+        const char *topic = lua_tolstring(L, -2, &topic_len), *data = lua_tolstring(L, -1, &len);
+        struct msg *m = msg_new(MSG_USER, topic_len, len);
+        ok = m != NULL;
+        if (ok) {
+            m->from = vstate_of(L)->proc->pid;
+            m->topic_hash = msg_hash(topic, topic_len);
+            memcpy(m->bytes, topic, topic_len);
+            memcpy(msg_data(m), data, len);
+            if (proc_post(sched_self, to, m) != SEND_OK) {
+                msg_free(m);
+                ok = false;
+            }
+        }
+        lua_settop(L, list);
+    }
+    lua_settop(L, list - 1);
+    return ok;
+}
+
+struct pid spawner_find(const struct spawn_more *more) {
+    lua_State *L = more->L;
+    struct pid pid = {0};
+    luaL_checkstack(L, 8, "spawner");
+    push_part(more, NAME);
+    if (lua_type(L, -1) == LUA_TSTRING) {
+        size_t len;
+        const char *name = lua_tolstring(L, -1, &len);
+        pid = names_lookup(sched_self, name, len);
+        if (!pid_none(pid) && !proc_alive(sched_self, pid))
+            pid = (struct pid){0};
+    }
+    lua_settop(L, -2);
+    if (!pid_none(pid))
+        post_messages(more, pid);
+    return pid;
+}
+
+struct failure *spawner_prepare(const struct spawn_more *more, struct proc *p) {
+    lua_State *L = more->L;
+    struct vstate *vs = p->data;
+    struct failure *why = NULL;
+    context_release(vs->context);
+    vs->context = context_hold(more->context);
+    if (more->trap_links == 1)
+        p->flags |= PROC_TRAP_LINKS;
+    push_part(more, NAME);
+    if (lua_type(L, -1) == LUA_TSTRING) {
+        size_t len;
+        const char *name = lua_tolstring(L, -1, &len);
+        if (names_register(sched_self, name, len, p->pid) != NAME_OK)
+            why = failure_format(ERRKIND_ALREADY_EXISTS, EXIT_START, "name already registered: %s", name);
+    }
+    lua_settop(L, -2);
+    if (!why && !post_messages(more, p->pid))
+        why = failure_format(ERRKIND_RATE_LIMITED, EXIT_START, "the messages do not fit the new process' mailbox");
+    return why;
+}
+
+static int start(lua_State *L, const char *what, bool monitor, bool link, bool exec) {
+    struct spawner *s = vtype_check(L, 1, VTYPE_SPAWNER);
+    s->more.L = L;
+    s->more.self = 1;
+    return process_spawn_from(L, what, monitor, link, exec, 1, &s->more);
+}
+
+static int method_spawn(lua_State *L) {
+    return start(L, "spawn", false, false, false);
+}
+static int method_spawn_monitored(lua_State *L) {
+    return start(L, "spawn_monitored", true, false, false);
+}
+static int method_spawn_linked(lua_State *L) {
+    return start(L, "spawn_linked", false, true, false);
+}
+static int method_spawn_linked_monitored(lua_State *L) {
+    return start(L, "spawn_linked_monitored", true, true, false);
+}
+static int method_exec(lua_State *L) {
+    return start(L, "exec", true, false, true);
+}
+
+static int spawner_gc(lua_State *L) {
+    struct spawner *s = lua_touserdata(L, 1);
+    context_release(s->more.context);
+    s->more.context = NULL;
+    return 0;
+}
+
+static const luaL_Reg spawner_methods[] = {{"with_context", method_with_context},
+                                           {"with_options", method_with_options},
+                                           {"with_name", method_with_name},
+                                           {"with_message", method_with_message},
+                                           {"spawn", method_spawn},
+                                           {"spawn_monitored", method_spawn_monitored},
+                                           {"spawn_linked", method_spawn_linked},
+                                           {"spawn_linked_monitored", method_spawn_linked_monitored},
+                                           {"exec", method_exec},
+                                           {NULL, NULL}};
+static const luaL_Reg meta[] = {{"__gc", spawner_gc}, {NULL, NULL}};
+const struct vtype_desc vtype_desc_SPAWNER = {spawner_methods, meta};
+
+/* --- the module ctx ---------------------------------------------------------------------------------------------------- */
+
+static int ctx_get(lua_State *L) {
+    size_t len;
+    const char *key = luaL_checklstring(L, 1, &len);
+    if (len == 0)
+        return errobj_nil(L, ERRKIND_INVALID, "ctx.get: the key is empty");
+    context_push(L, vstate_of(L)->context);
+    lua_pushvalue(L, 1);
+    lua_rawget(L, -2);
+    if (lua_isnil(L, -1))
+        return errobj_nil(L, ERRKIND_NOT_FOUND, "ctx.get: key not found: %s", key);
+    return 1;
+}
+
+static int ctx_all(lua_State *L) {
+    context_push(L, vstate_of(L)->context);
+    return 1;
+}
+
+static const luaL_Reg ctx_funcs[] = {{"get", ctx_get}, {"all", ctx_all}, {NULL, NULL}};
+const struct vlib vlib_ctx = {"ctx", ctx_funcs, NULL, 0};
+
+/* --- the module funcs: calls as processes ---------------------------------------------------------------------------- */
+
+static struct spawner *executor_of(lua_State *L, int base) {
+    struct spawner *s = base ? vtype_check(L, 1, VTYPE_EXECUTOR) : NULL;
+    if (s) {
+        s->more.L = L;
+        s->more.self = 1;
+    }
+    return s;
+}
+
+static int call_now(lua_State *L, int base) {
+    struct spawner *s = executor_of(L, base);
+    int n = future_target(L, base, "call");
+    return n ? n : process_spawn_from(L, "call", true, false, true, base, s ? &s->more : NULL);
+}
+
+static int call_later(lua_State *L, int base) {
+    struct spawner *s = executor_of(L, base);
+    return future_start(L, base, s ? &s->more : NULL, s ? s->more.timeout_ns : 0);
+}
+
+static int funcs_call(lua_State *L) {
+    return call_now(L, 0);
+}
+static int funcs_async(lua_State *L) {
+    return call_later(L, 0);
+}
+static int funcs_new(lua_State *L) {
+    lua_settop(L, 0);
+    copy(L, VTYPE_EXECUTOR, NULL, 0);
+    return 1;
+}
+static int executor_call(lua_State *L) {
+    return call_now(L, 1);
+}
+static int executor_async(lua_State *L) {
+    return call_later(L, 1);
+}
+
+static const luaL_Reg executor_methods[] = {{"with_context", method_with_context},
+                                            {"with_options", method_with_options},
+                                            {"call", executor_call},
+                                            {"async", executor_async},
+                                            {NULL, NULL}};
+const struct vtype_desc vtype_desc_EXECUTOR = {executor_methods, meta};
+
+static const luaL_Reg funcs_funcs[] = {
+    {"call", funcs_call}, {"async", funcs_async}, {"new", funcs_new}, {NULL, NULL}};
+const struct vlib vlib_funcs = {"funcs", funcs_funcs, NULL, 0};
