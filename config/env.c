@@ -15,7 +15,7 @@ struct text {
 };
 
 static void append(struct arena *a, struct text *t, const char *s, size_t n) {
-    if (t->n + n + 1 > t->cap) {
+    if (t->v == NULL || t->n + n + 1 > t->cap) {
         size_t cap = (t->n + n + 1) * 2;
         char *copy = arena_alloc(a, cap);
         if (t->n > 0)

@@ -36,6 +36,12 @@ static bool objects_equal(const struct cfg_value *a, const struct cfg_value *b) 
     return true;
 }
 
+static uint64_t bits(double d) {
+    uint64_t u;
+    memcpy(&u, &d, sizeof u);
+    return u;
+}
+
 bool cfg_value_equal(const struct cfg_value *a, const struct cfg_value *b) {
     if (a == NULL || b == NULL)
         return a == b;
@@ -49,7 +55,7 @@ bool cfg_value_equal(const struct cfg_value *a, const struct cfg_value *b) {
     case CFG_INT:
         return a->i == b->i;
     case CFG_DOUBLE:
-        return memcmp(&a->d, &b->d, sizeof a->d) == 0;
+        return bits(a->d) == bits(b->d);
     case CFG_STRING:
         return a->n == b->n && memcmp(a->s, b->s, a->n) == 0;
     case CFG_ARRAY:

@@ -12,6 +12,7 @@
 /* A collection that is being read. */
 struct frame {
     struct ynode *node;
+    enum ynode_type type;    /* the node's */
     const struct ynode *key; /* of a mapping: read, its value not yet */
     struct {
         const struct ynode **v;
@@ -103,7 +104,7 @@ static const char *path(struct reader *rd) {
     const char *p = "";
     for (size_t i = 0; i < rd->depth; i++) {
         const struct frame *f = &rd->stack[i];
-        if (f->node->type == Y_SEQ)
+        if (f->type == Y_SEQ)
             p = arena_printf(rd->arena, "%s[%zu]", p, f->items.n);
         else if (f->key != NULL)
             p = arena_printf(rd->arena, "%s%s%s", p, p[0] != '\0' ? "." : "",
@@ -129,7 +130,7 @@ static bool attach(struct reader *rd, const struct ynode *node) {
         return true;
     }
     struct frame *f = &rd->stack[rd->depth - 1];
-    if (f->node->type == Y_SEQ) {
+    if (f->type == Y_SEQ) {
         *ARENA_PUSH(rd->arena, &f->items) = node;
     } else if (f->key == NULL) {
         if (node->partial)
@@ -198,7 +199,7 @@ static bool is_value_place(const struct reader *rd) {
     if (rd->depth == 0)
         return true;
     const struct frame *f = &rd->stack[rd->depth - 1];
-    return f->node->type == Y_SEQ || f->key != NULL;
+    return f->type == Y_SEQ || f->key != NULL;
 }
 
 static bool read_scalar(struct reader *rd, const yaml_event_t *e) {
@@ -263,7 +264,7 @@ static bool begin(struct reader *rd, const yaml_event_t *e) {
     read_tag(rd, map ? e->data.mapping_start.tag : e->data.sequence_start.tag, node);
     rd->stack_anchor[rd->depth] =
         new_anchor(rd, map ? e->data.mapping_start.anchor : e->data.sequence_start.anchor, NULL);
-    rd->stack[rd->depth++] = (struct frame){.node = node};
+    rd->stack[rd->depth++] = (struct frame){.node = node, .type = node->type};
     return charge(rd, 1, pos);
 }
 

@@ -13,8 +13,8 @@ static const struct {
     const char *name;
     uint64_t ns;
 } units[] = {
-    {"ns", 1},         {"us", DUR_US}, {MICRO_SIGN "s", DUR_US}, {GREEK_MU "s", DUR_US},
-    {"ms", DUR_MS},    {"s", DUR_SEC}, {"m", DUR_MIN},           {"h", DUR_HOUR},
+    {"ns", 1},      {"us", DUR_US}, {MICRO_SIGN "s", DUR_US}, {GREEK_MU "s", DUR_US},
+    {"ms", DUR_MS}, {"s", DUR_SEC}, {"m", DUR_MIN},           {"h", DUR_HOUR},
 };
 
 static bool is_digit(char c) {

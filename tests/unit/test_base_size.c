@@ -32,9 +32,27 @@ Test(size, reads_bytes_and_binary_units) {
 
 Test(size, refuses_the_rest_and_leaves_the_result_alone) {
     static const char *const cases[] = {
-        "",      "KiB",    "-1",     "+1",   "1.5GiB", "1 GiB", " 1",       "1 ",   "1KB",
-        "1K",    "1kib",   "1Kib",   "0x10", "1EiB",   "1KiBs", "1e3",      "1_000", "9223372036854775808",
-        "8192PiB", "9007199254740992KiB", "99999999999999999999999999",
+        "",
+        "KiB",
+        "-1",
+        "+1",
+        "1.5GiB",
+        "1 GiB",
+        " 1",
+        "1 ",
+        "1KB",
+        "1K",
+        "1kib",
+        "1Kib",
+        "0x10",
+        "1EiB",
+        "1KiBs",
+        "1e3",
+        "1_000",
+        "9223372036854775808",
+        "8192PiB",
+        "9007199254740992KiB",
+        "99999999999999999999999999",
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         int64_t bytes = -77;
@@ -51,10 +69,17 @@ Test(size, prints_the_largest_unit_that_divides) {
         int64_t bytes;
         const char *text;
     } cases[] = {
-        {0, "0"},           {1, "1"},       {1023, "1023"},
-        {1024, "1KiB"},     {1536, "1536"}, {65536, "64KiB"},
-        {1 << 20, "1MiB"},  {(1 << 20) + 1024, "1025KiB"},
-        {INT64_C(5) << 30, "5GiB"}, {INT64_C(5) << 40, "5TiB"}, {INT64_C(5) << 50, "5PiB"},
+        {0, "0"},
+        {1, "1"},
+        {1023, "1023"},
+        {1024, "1KiB"},
+        {1536, "1536"},
+        {65536, "64KiB"},
+        {1 << 20, "1MiB"},
+        {(1 << 20) + 1024, "1025KiB"},
+        {INT64_C(5) << 30, "5GiB"},
+        {INT64_C(5) << 40, "5TiB"},
+        {INT64_C(5) << 50, "5PiB"},
         {INT64_MAX, "9223372036854775807"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
