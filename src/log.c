@@ -171,6 +171,10 @@ static void warn_lost(uint64_t lost) {
     log_warn("lines of print were dropped: their reader is slow", LOG_INT("count", lost));
 }
 
+bool log_print_is_event(void) {
+    return atomic_load_explicit(&the.print, memory_order_relaxed) == CFG_PRINT_LOG;
+}
+
 void log_print(const struct log_who *who, const char *line, size_t len) {
     enum cfg_print print = (enum cfg_print)atomic_load_explicit(&the.print, memory_order_relaxed);
     if (print == CFG_PRINT_LOG) {
@@ -248,6 +252,13 @@ bool log_open(const struct log_options *o) {
     }
     log_set(o->level, o->format, o->print);
     return true;
+}
+
+void log_flush(int64_t patience_ns) {
+    struct outlet *const all[] = {outlet_of(&the.out), outlet_of(&the.journal), outlet_of(&the.err)};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (all[i])
+            outlet_flush(all[i], patience_ns);
 }
 
 static uint64_t close_one(_Atomic(struct outlet *) *place, int64_t patience_ns) {

@@ -33,6 +33,9 @@ bool log_open(const struct log_options *o);
 /* Other settings from now on. */
 void log_set(enum cfg_level level, enum cfg_format format, enum cfg_print print);
 
+/* Waits until what is queued is written; a sink that does not move for `patience_ns` is not waited for. */
+void log_flush(int64_t patience_ns);
+
 /* Writes what is queued, then ends. A sink that does not move for `patience_ns` loses the rest. */
 void log_close(int64_t patience_ns);
 
@@ -52,7 +55,10 @@ void log_event(enum cfg_level level, const struct log_who *who, const char *msg,
 #define log_warn(...) log_at(CFG_LEVEL_WARN, __VA_ARGS__)
 #define log_error(...) log_at(CFG_LEVEL_ERROR, __VA_ARGS__)
 
-/* One line that a process printed, with its newline. */
+/* Whether lines of print become events, which say who printed them. */
+bool log_print_is_event(void);
+
+/* One line that a process printed, with its newline. `who` matters only for events. */
 void log_print(const struct log_who *who, const char *line, size_t len);
 
 #endif

@@ -209,6 +209,7 @@ void services_event(struct services *set, struct service *s, enum service_event 
 static void forget(struct services *set, struct service *s) {
     drop_def(set, &s->def);
     drop_def(set, &s->next);
+    set->ops->forget(set->ud, s);
     if (set->culprit == s || set->victim == s)
         set->culprit = set->victim = NULL;
     HASH_DEL(set->all, s);

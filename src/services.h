@@ -61,8 +61,9 @@ struct services_ops {
     void (*kill)(void *ud, struct service *s);
     /* It has another state, or gave up (`did`: enum service_action). */
     void (*changed)(void *ud, struct service *s, enum service_state before, unsigned did);
-    /* A definition is not used any more. */
+    /* A definition is not used any more; and a whole service. */
     void (*drop)(void *ud, struct service_def *def);
+    void (*forget)(void *ud, struct service *s);
 };
 
 enum boot_state { BOOT_NOT_BEGUN, BOOT_PENDING, BOOT_DONE, BOOT_FAILED };
