@@ -5,7 +5,7 @@
 #
 # VARIANT=release|asan|tsan|valgrind|det|fuzz   objects in build/obj/VARIANT; programs in build/, of others in build/VARIANT/
 # LUAJIT=own|system   own: built by scripts/build-luajit (default); system: Debian's, without preemption of compiled loops
-# LTO=1               link-time optimisation
+# LTO=                no link-time optimisation of the programs (release builds with gcc have it)
 # JOBS=N              compile and test N at a time (default: processors)
 # ONLY=TEXT           check*: only tests whose name contains TEXT
 # PREFIX, SYSCONFDIR, DESTDIR   for install
@@ -14,7 +14,7 @@ VERSION := 0.1.0
 
 VARIANT    ?= release
 LUAJIT     ?= own
-LTO        ?=
+LTO        ?= $(if $(filter release,$(VARIANT)),1)
 JOBS       ?= $(shell nproc)
 ONLY       ?=
 PREFIX     ?= /usr/local
@@ -22,7 +22,7 @@ SYSCONFDIR ?= /etc
 
 B := build
 # Another LuaJIT has other bytecode and another ABI: nothing of the two builds is shared.
-SUFFIX := $(if $(filter system,$(LUAJIT)),-system)$(if $(LTO),-lto)
+SUFFIX := $(if $(filter system,$(LUAJIT)),-system)
 program_dir = $(if $(filter release,$(1)),$(B),$(B)/$(1))
 V := $(VARIANT)$(SUFFIX)
 O := $(B)/obj/$(V)
@@ -37,7 +37,7 @@ endif
 PKG_CONFIG ?= pkg-config
 
 SANITIZE := -O1 -fno-omit-frame-pointer
-CPPFLAGS.release := -DNDEBUG
+CPPFLAGS.release := -DNDEBUG -DTROUPE_JEMALLOC
 CPPFLAGS.asan    := -DTROUPE_FAULT=1
 CPPFLAGS.det     := -DTROUPE_DET=1
 CFLAGS.release   := -O2 -fno-plt
@@ -54,9 +54,12 @@ WARNINGS := -Wall -Wextra -Wshadow -Werror -Wno-unused-parameter
 # _GNU_SOURCE is empty, so that a file that defines it itself does not redefine it.
 CPPFLAGS_ALL = -D_GNU_SOURCE= -DTROUPE_VERSION='"$(VERSION)"' $(CPPFLAGS.$(VARIANT)) \
     -I. -Isrc -Itests -I$(B)/gen $(LUAJIT_CFLAGS) $(PKG_CFLAGS) $(CPPFLAGS)
-CFLAGS_ALL  = -std=gnu11 -g -pthread $(CFLAGS.$(VARIANT)) $(if $(LTO),-flto=auto) $(WARNINGS) $(CFLAGS)
-LDFLAGS_ALL = -pthread $(CFLAGS.$(VARIANT)) $(if $(LTO),-flto=auto) -Wl,--as-needed $(LDFLAGS)
-AR := $(if $(LTO),gcc-ar,ar)
+CFLAGS_ALL  = -std=gnu11 -g -pthread $(CFLAGS.$(VARIANT)) $(LTO_CFLAGS) $(WARNINGS) $(CFLAGS)
+LDFLAGS_ALL = -pthread $(CFLAGS.$(VARIANT)) -Wl,--as-needed $(LDFLAGS)
+# Objects carry ordinary code beside what link-time optimisation needs: the programs are optimised as a whole, with the
+# C API of LuaJIT inlined, and tests are linked in no time.
+LTO_CFLAGS := $(if $(LTO),$(if $(findstring clang,$(CC)),,-flto=auto -ffat-lto-objects))
+AR := $(if $(LTO_CFLAGS),gcc-ar,ar)
 
 # Asked for once a run, and only when something is compiled: `make check` installs the packages first.
 PKGS       := yaml-0.1 jansson nettle uuid glib-2.0 libmicrohttpd ncursesw libsystemd
@@ -78,7 +81,7 @@ LUAJIT_LIBS    := $(B)/luajit/lib/libluajit.a
 endif
 
 # Memory checkers bring their own malloc.
-JEMALLOC := $(if $(filter asan tsan valgrind fuzz,$(VARIANT)),,-ljemalloc)
+JEMALLOC := $(if $(filter asan tsan valgrind fuzz,$(VARIANT)),,-l:libjemalloc_pic.a)
 LIBS = $(LUAJIT_LIBS) -lev $(JEMALLOC) $(PKG_LIBS) -lm -ldl
 
 # --- sources --------------------------------------------------------------------------------------------------------
@@ -162,7 +165,7 @@ $(foreach part,$(PARTS) support,$(eval $(call archive_rules,$(part))))
 define link
 @mkdir -p $(@D)
 @echo "  LINK  $@"
-@$(CC) $(LDFLAGS_ALL) $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(1) $(LIBS) -o $@
+@$(CC) $(LDFLAGS_ALL) $(if $(LTO_CFLAGS),$(if $(filter $@,$(PROGRAMS) $(MICRO)),-flto=auto,-fno-lto)) $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(1) $(LIBS) -o $@
 endef
 
 $(PROGRAMS): $(P)/%: $(O)/src/%.o $(ARCHIVES)

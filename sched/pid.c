@@ -120,47 +120,52 @@ uint32_t pidtab_high(struct pidtab *t) {
 
 size_t pid_format(struct pid pid, const char *host, size_t host_len, char *buf) {
     static const char digits[] = "0123456789abcdef";
-    char *o = buf;
-    *o++ = '{';
-    memcpy(o, host, host_len);
-    o += host_len;
-    *o++ = '|';
-    *o++ = '0';
-    *o++ = 'x';
-    int n = 5;
-    while (n < 16 && pid.n >> (4 * n))
-        n++;
-    while (n-- > 0)
-        *o++ = digits[pid.n >> (4 * n) & 15];
-    *o++ = '}';
-    *o = '\0';
-    return (size_t)(o - buf);
+    buf[0] = '{';
+    memcpy(buf + 1, host, host_len);
+    char *o = buf + 1 + host_len;
+    memcpy(o, "|0x", 3);
+    o += 3;
+    int n = (67 - __builtin_clzll(pid.n | 1)) / 4;
+    if (n < 5)
+        n = 5;
+    uint64_t rest = pid.n;
+    for (int i = n; i-- > 0; rest >>= 4)
+        o[i] = digits[rest & 15];
+    o[n] = '}';
+    o[n + 1] = '\0';
+    return (size_t)(o + n + 1 - buf);
+}
+
+/* The value of a lower-case hexadecimal digit, 16 for any other character. */
+static unsigned digit_value(char c) {
+    static const signed char alpha['f' - '0' + 1] = {
+        0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16,
+        16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 10, 11, 12, 13, 14, 15};
+    unsigned i = (unsigned char)c - (unsigned)'0';
+    return i < sizeof alpha ? (unsigned)alpha[i] : 16;
 }
 
 struct pid pid_parse(const char *s, size_t len, const char **host, size_t *host_len) {
     const struct pid none = {0};
     if (len < 10 || s[0] != '{' || s[len - 1] != '}')
         return none;
+    const char *bar = memrchr(s + 1, '|', len - 2);
+    if (!bar || bar[1] != '0' || bar[2] != 'x')
+        return none;
+    const char *d = bar + 3, *end = s + len - 1;
+    size_t count = (size_t)(end - d);
+    if (count < 5 || count > 16 || (count > 5 && *d == '0'))
+        return none;
     uint64_t n = 0;
-    size_t i = len - 2;
-    unsigned shift = 0;
-    for (; s[i] != 'x'; i--) {
-        unsigned c = (unsigned char)s[i], d;
-        if (c - '0' < 10)
-            d = c - '0';
-        else if (c - 'a' < 6)
-            d = c - 'a' + 10;
-        else
-            return none;
-        if (shift == 64 || i < 4)
-            return none;
-        n |= (uint64_t)d << shift;
-        shift += 4;
+    unsigned bad = 0;
+    for (; d < end; d++) {
+        unsigned v = digit_value(*d);
+        bad |= v;
+        n = n << 4 | (v & 15);
     }
-    size_t count = len - 2 - i;
-    if (count < 5 || (count > 5 && s[i + 1] == '0') || i < 3 || s[i - 1] != '0' || s[i - 2] != '|')
+    if (bad & 16)
         return none;
     *host = s + 1;
-    *host_len = i - 3;
+    *host_len = (size_t)(bar - s) - 1;
     return (struct pid){n};
 }

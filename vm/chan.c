@@ -365,10 +365,12 @@ static void push_case_chan(lua_State *L, int idx) {
 static void push_result(lua_State *L, bool ok) {
     lua_createtable(L, 0, 3);
     lua_insert(L, -3);
-    lua_setfield(L, -3, "value");
-    lua_setfield(L, -2, "channel");
+    vstate_push_word(L, WORD_VALUE);
+    lua_insert(L, -2);
+    lua_rawset(L, -4);
+    vstate_set_word(L, WORD_CHANNEL);
     lua_pushboolean(L, ok);
-    lua_setfield(L, -2, "ok");
+    vstate_set_word(L, WORD_OK);
 }
 
 static void reserve_waiters(lua_State *L, struct task *t, int n) {

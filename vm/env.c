@@ -301,6 +301,17 @@ void env_open(lua_State *L) {
         lua_pushboolean(L, 0);
         lua_rawseti(L, LUA_REGISTRYINDEX, i);
     }
+    static const char *const words[] = {
+#define WORD_TEXT(name, text) text,
+        WORD_MAP(WORD_TEXT)
+#undef WORD_TEXT
+    };
+    for (int i = 0; i < WORD_COUNT; i++) {
+        lua_pushstring(L, words[i]);
+        lua_rawseti(L, LUA_REGISTRYINDEX, REG_WORDS + i);
+    }
+    lua_pushstring(L, vstate_of(L)->entry->method);
+    lua_rawseti(L, LUA_REGISTRYINDEX, REG_METHOD);
     lua_createtable(L, 0, 0); /* base */
     lua_createtable(L, 0, 1);
     lua_pushcclosure(L, base_lookup, 0);
@@ -335,10 +346,27 @@ void env_begin(lua_State *L) {
     lua_rawseti(L, LUA_REGISTRYINDEX, REG_ENV);
 }
 
-void env_end(lua_State *L) {
-    for (int i = REG_ENV; i <= REG_LOADED; i++) {
+static void forget(lua_State *L, int slot) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, slot);
+    bool set = lua_type(L, -1) == LUA_TTABLE;
+    lua_settop(L, -2);
+    if (set) {
         lua_pushboolean(L, 0);
-        lua_rawseti(L, LUA_REGISTRYINDEX, i);
+        lua_rawseti(L, LUA_REGISTRYINDEX, slot);
+    }
+}
+
+void env_end(lua_State *L, struct vstate *vs) {
+    forget(L, REG_ANCHOR);
+    forget(L, REG_LOADED);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, REG_ENV);
+    lua_pushnil(L);
+    if (lua_type(L, -2) == LUA_TTABLE && lua_next(L, -2)) {
+        vs->env_clean = false;
+        lua_settop(L, -4);
+        forget(L, REG_ENV);
+    } else {
+        lua_settop(L, -2);
     }
 }
 

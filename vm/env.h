@@ -18,8 +18,8 @@ void env_open(lua_State *L);
 /* A new environment for the process that begins; it becomes REG_ENV and is left on the stack. */
 void env_begin(lua_State *L);
 
-/* Forgets the process' environment, anchor and modules. */
-void env_end(lua_State *L);
+/* Forgets the process' environment (unless it is empty), anchor and modules. Takes no memory. */
+void env_end(lua_State *L, struct vstate *vs);
 
 /* Pushes the proxy (or value) of a module, or returns false and pushes nothing when there is none of that name. */
 bool env_push_module(lua_State *L, const char *name);

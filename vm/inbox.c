@@ -144,16 +144,6 @@ static void push_payload(lua_State *L, const struct msg *m) {
         luaL_error(L, "a message that cannot be decoded");
 }
 
-static void set_number(lua_State *L, const char *key, lua_Number n) {
-    lua_pushnumber(L, n);
-    lua_setfield(L, -2, key);
-}
-
-static void set_string(lua_State *L, const char *key, const char *s, size_t len) {
-    lua_pushlstring(L, s, len);
-    lua_setfield(L, -2, key);
-}
-
 static void set_error(lua_State *L, const char *key, struct failure *f) {
     errobj_push(L, failure_hold(f));
     lua_setfield(L, -2, key);
@@ -171,29 +161,37 @@ static void set_wippy_result(lua_State *L, const struct msg *m) {
     lua_setfield(L, -2, "result");
 }
 
+static void push_kind(lua_State *L, const struct msg *m) {
+    if (m->kind == MSG_EXIT)
+        vstate_push_word(L, WORD_EXIT);
+    else
+        lua_pushstring(L, m->kind == MSG_LINK_DOWN ? EVENT_LINK_DOWN : EVENT_CANCEL);
+}
+
 static void push_event(lua_State *L, struct vstate *vs, const struct msg *m) {
-    lua_createtable(L, 0, 5);
-    const char *kind = m->kind == MSG_EXIT        ? EVENT_EXIT
-                       : m->kind == MSG_LINK_DOWN ? EVENT_LINK_DOWN
-                                                  : EVENT_CANCEL;
-    set_string(L, "kind", kind, strlen(kind));
+    lua_createtable(L, 0, 4);
+    push_kind(L, m);
+    vstate_set_word(L, WORD_KIND);
     if (!pid_none(m->from)) {
         char text[PID_TEXT_MAX];
         size_t len = node_pid_text(vs->vm_node, m->from, text);
-        set_string(L, "from", text, len);
+        lua_pushlstring(L, text, len);
+        vstate_set_word(L, WORD_FROM);
     }
-    set_number(L, "at", (lua_Number)msg_event_at(m) / 1e9);
+    lua_pushnumber(L, (lua_Number)msg_event_at(m) / 1e9);
+    vstate_set_word(L, WORD_AT);
     if (m->kind == MSG_CANCEL) {
-        set_string(L, "reason", m->bytes + m->topic_len, m->data_len);
+        lua_pushlstring(L, m->bytes + m->topic_len, m->data_len);
+        lua_setfield(L, -2, "reason");
         return;
     }
     if (m->u.failure)
         set_error(L, "error", m->u.failure);
     if (vs->wippy) {
         set_wippy_result(L, m);
-    } else if (m->kind == MSG_EXIT && !m->u.failure) {
+    } else if (m->kind == MSG_EXIT && !m->u.failure && m->data_len) {
         push_payload(L, m);
-        lua_setfield(L, -2, "result");
+        vstate_set_word(L, WORD_RESULT);
     }
 }
 

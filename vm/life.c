@@ -44,7 +44,7 @@ static void *state_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
     if (nsize == 0) {
         vs->memory -= osize;
         if (ptr != (char *)vs + BLOCK_HEAD)
-            mem_free(ptr);
+            mem_free_sized(ptr, osize);
         return NULL;
     }
     if (!vs->L_made) {
@@ -62,7 +62,7 @@ static void *state_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
         }
         return NULL;
     }
-    void *p = mem_realloc(ptr, nsize);
+    void *p = ptr ? mem_realloc(ptr, nsize) : mem_alloc(nsize);
     if (p)
         vs->memory += nsize - osize;
     return p;
@@ -117,8 +117,11 @@ void life_close(struct vstate *vs) {
 void life_open(lua_State *L, struct vstate *vs) {
     task_init_main(L, vs);
     lua_rawgeti(L, LUA_REGISTRYINDEX, REG_CHUNK);
-    env_begin(L);
-    lua_setfenv(L, -2);
+    if (!vs->env_clean) {
+        env_begin(L);
+        lua_setfenv(L, -2);
+        vs->env_clean = true;
+    }
     lua_xmove(L, vs->main.co, 1);
 }
 
@@ -137,20 +140,18 @@ void life_begin(struct vstate *vs, struct proc *p) {
 
 /* --- and out ----------------------------------------------------------------------------------------------------------- */
 
-static int clear(lua_State *L) {
-    struct vstate *vs = lua_touserdata(L, 1);
-    env_end(L);
+/* Needs no protection: nothing here takes memory, and the only finalisers are our own. */
+static void clear(lua_State *L, struct vstate *vs) {
+    env_end(L, vs);
     lua_State *co = vs->main.co;
-    bool reusable = co && lua_status(co) == 0 && vs->main.state == TASK_DEAD;
-    if (reusable) {
+    if (co && lua_status(co) == 0 && vs->main.state == TASK_DEAD) {
         lua_settop(co, 0);
-    } else {
+    } else if (co) {
         lua_pushboolean(L, 0);
         lua_rawseti(L, LUA_REGISTRYINDEX, REG_MAIN);
     }
     if (vs->memory > vs->baseline + GROWTH_KEPT)
         lua_gc(L, LUA_GCCOLLECT, 0);
-    return 0;
 }
 
 void life_end(struct vstate *vs) {
@@ -167,8 +168,12 @@ void life_end(struct vstate *vs) {
     if (vs->armed)
         preempt_disarm(vs);
     vs->memory_limit = 0;
-    if (vs->over_memory || vs->dirty || lua_cpcall(vs->L, clear, vs) != 0 ||
-        vs->memory > vs->baseline + GROWTH_KEPT) {
+    if (vs->over_memory || vs->dirty) {
+        life_close(vs);
+        return;
+    }
+    clear(vs->L, vs);
+    if (vs->memory > vs->baseline + GROWTH_KEPT) {
         life_close(vs);
         return;
     }

@@ -114,7 +114,7 @@ bool spawn_prepare_main(struct proc *p) {
                                               e->id, lua_typename(co, type), e->method));
     lua_settop(co, 1);
     if (type == LUA_TTABLE) {
-        lua_pushstring(co, e->method);
+        lua_rawgeti(co, LUA_REGISTRYINDEX, REG_METHOD);
         lua_rawget(co, 1);
         if (lua_type(co, -1) != LUA_TFUNCTION)
             return start_failed(p, failure_format(ERRKIND_INTERNAL, EXIT_START,

@@ -23,6 +23,18 @@
 #include "vm/state.h"
 #include "vm/vm.h"
 
+/* Strings that stay interned in every state, so that nobody hashes them for each event. */
+#define WORD_MAP(X)                                                                                          \
+    X(KIND, "kind") X(FROM, "from") X(AT, "at") X(RESULT, "result") X(ERROR, "error")                        \
+    X(CHANNEL, "channel") X(VALUE, "value") X(OK, "ok") X(EXIT, "pid.exit")
+
+enum word {
+#define WORD_ENUM(name, text) WORD_##name,
+    WORD_MAP(WORD_ENUM)
+#undef WORD_ENUM
+        WORD_COUNT
+};
+
 /* Fixed places in the registry's array part; types come first (vm/vtype.c). */
 enum registry_slot {
     REG_BASE = VTYPE_COUNT, /* table behind every environment: base functions, filled on demand */
@@ -36,7 +48,10 @@ enum registry_slot {
     REG_LOADED,             /* this process' modules: name -> value, or false */
     REG_IMPORTS,            /* compiled chunks of imported libraries: id -> function, or false */
     REG_CORO,               /* the coroutine module's functions, or false */
-    REG_LAST
+    REG_METHOD,             /* the name of the entry's method */
+    REG_WORDS,              /* strings that the runtime itself uses: enum word, from here on */
+    REG_WORDS_END = REG_WORDS + WORD_COUNT,
+    REG_LAST = REG_WORDS_END
 };
 
 /* Why a coroutine of the process does not run. */
@@ -147,6 +162,7 @@ struct vstate {
     struct codec_buf args; /* arguments, then the result; the memory is reused */
     uint32_t steps, ticks; /* dispatches, and those during which the coarse clock moved */
     bool base_open, jit_on;
+    bool env_clean; /* REG_ENV is the chunk's environment and empty: as good as a new one */
     bool dirty;  /* never recycle */
     bool L_made; /* LuaJIT has made its first allocation, see vm/life.c */
 
@@ -200,6 +216,17 @@ static inline struct msg *msgq_take(struct msgq *q) {
         q->n--;
     }
     return m;
+}
+
+static inline void vstate_push_word(lua_State *L, enum word w) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, REG_WORDS + (int)w);
+}
+
+/* table[word] = the value on top of the stack, which is popped; the table is below it. */
+static inline void vstate_set_word(lua_State *L, enum word w) {
+    vstate_push_word(L, w);
+    lua_insert(L, -2);
+    lua_rawset(L, -3);
 }
 
 /* Publishes the memory figure. */

@@ -59,6 +59,19 @@ static inline void mem_free(void *ptr) {
     free(ptr);
 }
 
+/* mem_free for who knows the size that was asked for: spares jemalloc a look-up. */
+#ifdef TROUPE_JEMALLOC
+void sdallocx(void *ptr, size_t size, int flags);
+static inline void mem_free_sized(void *ptr, size_t size) {
+    if (ptr)
+        sdallocx(ptr, size, 0);
+}
+#else
+static inline void mem_free_sized(void *ptr, size_t size) {
+    free(ptr);
+}
+#endif
+
 /* A copy of a C string. */
 char *mem_strdup(const char *s);
 
