@@ -11,8 +11,7 @@
 
 /* A collection that is being read. */
 struct frame {
-    struct ynode *node;
-    enum ynode_type type;    /* the node's */
+    struct ynode node;       /* what is known of it so far */
     const struct ynode *key; /* of a mapping: read, its value not yet */
     struct {
         const struct ynode **v;
@@ -104,7 +103,7 @@ static const char *path(struct reader *rd) {
     const char *p = "";
     for (size_t i = 0; i < rd->depth; i++) {
         const struct frame *f = &rd->stack[i];
-        if (f->type == Y_SEQ)
+        if (f->node.type == Y_SEQ)
             p = arena_printf(rd->arena, "%s[%zu]", p, f->items.n);
         else if (f->key != NULL)
             p = arena_printf(rd->arena, "%s%s%s", p, p[0] != '\0' ? "." : "",
@@ -130,7 +129,7 @@ static bool attach(struct reader *rd, const struct ynode *node) {
         return true;
     }
     struct frame *f = &rd->stack[rd->depth - 1];
-    if (f->type == Y_SEQ) {
+    if (f->node.type == Y_SEQ) {
         *ARENA_PUSH(rd->arena, &f->items) = node;
     } else if (f->key == NULL) {
         if (node->partial)
@@ -199,7 +198,7 @@ static bool is_value_place(const struct reader *rd) {
     if (rd->depth == 0)
         return true;
     const struct frame *f = &rd->stack[rd->depth - 1];
-    return f->type == Y_SEQ || f->key != NULL;
+    return f->node.type == Y_SEQ || f->key != NULL;
 }
 
 static bool read_scalar(struct reader *rd, const yaml_event_t *e) {
@@ -258,13 +257,11 @@ static bool begin(struct reader *rd, const yaml_event_t *e) {
                      YAML_MAX_DEPTH);
         return fail(rd);
     }
-    struct ynode *node = arena_alloc(rd->arena, sizeof *node);
-    node->type = map ? Y_MAP : Y_SEQ;
-    node->pos = pos;
-    read_tag(rd, map ? e->data.mapping_start.tag : e->data.sequence_start.tag, node);
+    struct ynode node = {.type = map ? Y_MAP : Y_SEQ, .pos = pos};
+    read_tag(rd, map ? e->data.mapping_start.tag : e->data.sequence_start.tag, &node);
     rd->stack_anchor[rd->depth] =
         new_anchor(rd, map ? e->data.mapping_start.anchor : e->data.sequence_start.anchor, NULL);
-    rd->stack[rd->depth++] = (struct frame){.node = node, .type = node->type};
+    rd->stack[rd->depth++] = (struct frame){.node = node};
     return charge(rd, 1, pos);
 }
 
@@ -342,7 +339,8 @@ static bool finish_pairs(struct reader *rd, struct frame *f) {
 /* Closes the innermost collection; `partial` when a syntax error does. */
 static bool end(struct reader *rd, bool partial) {
     struct frame *f = &rd->stack[rd->depth - 1];
-    struct ynode *node = f->node;
+    struct ynode *node = arena_alloc(rd->arena, sizeof *node);
+    *node = f->node;
     bool ok = node->type == Y_SEQ || finish_pairs(rd, f);
     node->partial = partial || !ok;
     node->size = node->height = 1;
