@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "vm/entry.h"
+#include "vm/types_strip.h"
 #include "vm/vm_impl.h"
 
 struct reader {
@@ -52,9 +53,14 @@ static int line_of(const char *message) {
     return 0;
 }
 
+static bool load(lua_State *L, const char *source, size_t len, const char *chunk_name) {
+    struct reader r = {source, len};
+    return lua_load(L, read_all, &r, chunk_name) == 0;
+}
+
 /* Compiles to bytecode in w; source only, no bytecode is accepted. */
-static bool compile(const char *source, size_t len, const char *chunk_name, struct writer *w, char *err, size_t cap,
-                    int *line) {
+static bool compile(const char *source, size_t len, const char *chunk_name, enum vm_compat compat, struct writer *w,
+                    char *err, size_t cap, int *line) {
     *line = 0;
     if (len && source[0] == LUA_SIGNATURE[0]) {
         snprintf(err, cap, "%s: bytecode is not accepted, only Lua source", chunk_name + 1);
@@ -71,8 +77,16 @@ static bool compile(const char *source, size_t len, const char *chunk_name, stru
         snprintf(err, cap, "%s: not enough memory to compile", chunk_name + 1);
         return false;
     }
-    struct reader r = {source, len};
-    bool ok = lua_load(L, read_all, &r, chunk_name) == 0;
+    char *plain = NULL;
+    bool ok = false;
+    if (compat != VM_COMPAT_WIPPY)
+        ok = load(L, source, len, chunk_name);
+    if (!ok && compat != VM_COMPAT_SEED && (plain = types_strip(source, len))) {
+        /* Where the dialect is decided by the host, a source that is good Lua is taken as such. */
+        lua_settop(L, 0);
+        ok = load(L, plain, len, chunk_name);
+    }
+    mem_free(plain);
     if (ok && w) {
         ok = lua_dump(L, write_some, w) == 0 && !w->failed;
         if (!ok)
@@ -88,7 +102,7 @@ static bool compile(const char *source, size_t len, const char *chunk_name, stru
 
 bool vm_check_source(const char *source, size_t len, const char *chunk_name, enum vm_compat compat, char *err,
                      size_t cap, int *line) {
-    return compile(source, len, chunk_name, NULL, err, cap, line);
+    return compile(source, len, chunk_name, compat, NULL, err, cap, line);
 }
 
 struct vm_code *vm_code_new(void) {
@@ -144,7 +158,7 @@ static bool copy_lists(struct ventry *e, const struct vm_entry_def *def) {
 bool vm_code_add(struct vm_code *c, const struct vm_entry_def *def, char *err, size_t cap, int *line) {
     static atomic_uint serial;
     struct writer w = {0};
-    if (def->kind != VM_OTHER && !compile(def->source, def->source_len, def->chunk_name, &w, err, cap, line)) {
+    if (def->kind != VM_OTHER && !compile(def->source, def->source_len, def->chunk_name, def->compat, &w, err, cap, line)) {
         mem_free(w.data);
         return false;
     }
