@@ -48,7 +48,8 @@ static char *new_chunk(struct arena *a, size_t size) {
 }
 
 void *arena_try_alloc(struct arena *a, size_t size) {
-    if (size > SIZE_MAX / 2)
+    /* each allocation counts for fault injection, not only those that need a chunk */
+    if (size > SIZE_MAX / 2 || mem_fault_now())
         return NULL;
     size = size == 0 ? 1 : size; /* nothing has an address too: NULL means that there is no memory */
     size = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);

@@ -99,11 +99,9 @@ static bool claim_id(struct loader *ld, struct cfg_entry *e) {
         *slot = e;
         return true;
     }
-    if (first->pos.line > 0)
-        report_error(ld->report, e->pos, e->id, "defined twice; the first is at %s:%d:%d", first->pos.file,
-                     first->pos.line, first->pos.col);
-    else
-        report_error(ld->report, e->pos, e->id, "defined twice; the first is %s", first->pos.file);
+    /* entries that no file has are given free ids, so both have a place */
+    report_error(ld->report, e->pos, e->id, "defined twice; the first is at %s:%d:%d", first->pos.file,
+                 first->pos.line, first->pos.col);
     return false;
 }
 

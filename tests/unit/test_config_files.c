@@ -321,6 +321,28 @@ Test(files, scripts_need_no_configuration) {
     unload(l);
 }
 
+Test(files, names_of_files_cannot_garble_a_report) {
+    put("a\nb.yaml", "x: 1\n");
+    put("\xc2\x9b.yaml", "x: 1\n");
+    MISTAKES("version: \"1.0\"\ninclude: [\"a\\nb.yaml\", \"\\x9b.yaml\", \"\\e[2J\"]\n",
+             "a\\x0Ab.yaml:1:1: error: x: unknown field", "\\x9B.yaml:1:1: error: x: unknown field");
+    char name[300];
+    memset(name, 'n', sizeof name);
+    strcpy(name + 200, ".lua");
+    put(name, "return {}");
+    const char *scripts[] = {name, "gone\n.lua"};
+    struct cfg_options o = {.scripts = scripts, .scripts_n = 1};
+    struct loaded l = load_with(&o);
+    cr_expect(strlen(cfg_script(l.c, 0)->name) == 100, "%s", cfg_script(l.c, 0)->name);
+    unload(l);
+    o.scripts_n = 2;
+    l = load_with(&o);
+    EXPECT(l, "gone\\x0A.lua: error: app:gone_.source: gone\\x0A.lua: No such file or directory");
+    const struct cfg_diag *d = cfg_report_at(l.r, 0);
+    cr_expect(d->severity == CFG_ERROR && d->pos.line == 0 && strcmp(d->path, "app:gone_.source") == 0);
+    unload(l);
+}
+
 Test(files, scripts_beside_a_configuration) {
     put("out/side.lua", "return {}");
     const char *scripts[] = {"out/side.lua"},

@@ -143,6 +143,14 @@ Test(set, mistakes_name_the_option) {
             "--set "
             "app:d.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a."
             "a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a=1: error: expected PATH=VALUE, such as runtime.workers=2");
+    char deep[256] = "app:d.x=", *w = deep + strlen(deep);
+    memset(w, '[', 62);
+    memset(w + 62, ']', 62);
+    w[124] = '\0';
+    BAD_SET(deep,
+            "--set "
+            "app:d.x=[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]"
+            "]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]: error: nested too deeply: more than 64 levels");
 }
 
 Test(env, values_are_read_as_the_type_of_their_field) {
