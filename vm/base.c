@@ -195,9 +195,13 @@ const struct vlib vlib_os = {"os", NULL, trim_os, VLIB_GLOBAL | VLIB_ALWAYS | VL
 
 /* --- coroutine ------------------------------------------------------------------------------------------------------- */
 
-/* Whether the coroutine that just yielded was interrupted by the end of its time slice. */
-static int coro_preempted(lua_State *L) {
-    lua_pushboolean(L, vstate_of(L)->preempted);
+/* Why the coroutine that just yielded nothing did so: "block", "preempt", or false: the program meant it. */
+static int coro_leaving(lua_State *L) {
+    struct vstate *vs = vstate_of(L);
+    if (vs->blocked || vs->preempted)
+        lua_pushstring(L, vs->blocked ? "block" : "preempt");
+    else
+        lua_pushboolean(L, 0);
     return 1;
 }
 
@@ -229,8 +233,7 @@ static void open_coroutine(lua_State *L) {
     open_base(L, vs);
     env_push_prelude(L, "coroutine");
     lua_getfield(L, LUA_GLOBALSINDEX, "coroutine");
-    lua_pushlightuserdata(L, TASK_MARK);
-    lua_pushcclosure(L, coro_preempted, 0);
+    lua_pushcclosure(L, coro_leaving, 0);
     lua_pushcclosure(L, coro_put_off, 0);
     lua_pushcclosure(L, coro_refuse, 0);
     lua_pushcclosure(L, coro_place, 0);
@@ -238,8 +241,8 @@ static void open_coroutine(lua_State *L) {
     lua_getfield(L, LUA_GLOBALSINDEX, "error");
     lua_getfield(L, LUA_GLOBALSINDEX, "select");
     lua_getfield(L, LUA_GLOBALSINDEX, "setmetatable");
-    lua_pushvalue(L, -12); /* the real table, to be filled */
-    lua_call(L, 11, 0);
+    lua_pushvalue(L, -11); /* the real table, to be filled */
+    lua_call(L, 10, 0);
 }
 
 const struct vlib vlib_coroutine = {"coroutine", NULL, open_coroutine, VLIB_GLOBAL | VLIB_ALWAYS};

@@ -61,12 +61,13 @@ void task_check_block(lua_State *L) {
 
 int task_block(lua_State *L, struct vstate *vs, enum task_state why) {
     vs->current->state = why;
-    lua_pushlightuserdata(L, TASK_MARK);
-    return lua_yield(L, 1);
+    vs->blocked = true;
+    return lua_yield(L, 0);
 }
 
 void task_refuse(lua_State *L, struct vstate *vs) {
     struct task *t = vs->current;
+    vs->blocked = false;
     task_unqueue(t);
     if (t->state == TASK_SLEEP)
         vtimer_cancel_sleep(t);
@@ -116,8 +117,8 @@ int task_spawn(lua_State *L) {
         /* It failed, which ends the process: the caller never runs again. */
         if (!lua_isyieldable(L))
             return luaL_error(L, "the process ends");
-        lua_pushlightuserdata(L, TASK_MARK);
-        return lua_yield(L, 1);
+        vs->blocked = true;
+        return lua_yield(L, 0);
     }
     lua_pushvalue(L, 1);
     return 1;
@@ -177,6 +178,7 @@ static enum step run_task(struct proc *p, struct vstate *vs, struct task *t) {
     worker_publish(w, vs);
     int rc = lua_resume(co, n);
     worker_publish(w, outer);
+    vs->blocked = false;
     vs->current = NULL;
     if (vs->armed)
         preempt_disarm(vs);

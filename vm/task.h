@@ -10,9 +10,6 @@
 
 #include "vm/vstate.h"
 
-/* What a blocking call yields: an address that no program can name. */
-#define TASK_MARK ((void *)(uintptr_t)0x7a5c)
-
 /* Prepares the main task on the state's main coroutine. Raises without memory. */
 void task_init_main(lua_State *L, struct vstate *vs);
 

@@ -168,7 +168,8 @@ struct vstate {
 
     /* From here on everything is the process', and zero when it begins. */
     struct proc *proc;
-    bool wippy, preempted, over_memory;
+    bool wippy, over_memory;
+    bool preempted, blocked;     /* what just yielded was interrupted; was a blocking call */
     bool top_level;              /* its file runs, main has not begun */
     volatile sig_atomic_t armed; /* the hook is set; by the preempt signal in this thread */
     uint32_t timers, live_tasks, waiting_tasks; /* waiting_tasks: in TASK_WAIT_PROC */

@@ -1,10 +1,9 @@
 -- The coroutine module of a process, on top of LuaJIT's.
 --
 -- A blocking call, or the end of a time slice, yields from wherever the process is: out of as many nested coroutines as
--- there are, up to the scheduler. On the way it must not look like a yield of the program. So a blocking call
--- yields MARK, which no program can get hold of, and an interruption yields nothing and sets a flag; resume and wrap
--- pass both on and hand what the scheduler answers down again.
-local native, MARK, preempted, put_off, refuse, place, start, error, select, setmetatable, M = ...
+-- there are, up to the scheduler. On the way it must not look like a yield of the program. So both yield no values and
+-- set a flag, which leaving() reads; resume and wrap pass them on and hand what the scheduler answers down again.
+local native, leaving, put_off, refuse, place, start, error, select, setmetatable, M = ...
 local create, resume, yield, status, running, isyieldable =
     native.create, native.resume, native.yield, native.status, native.running, native.isyieldable
 
@@ -20,15 +19,19 @@ end
 
 function pass_on(co, ok, ...)
     local first = ...
-    if not ok or (first ~= MARK and (select("#", ...) > 1 or first ~= nil or not preempted())) then
+    if not ok or first ~= nil or select("#", ...) > 0 then
+        return ok, ...
+    end
+    local why = leaving()
+    if not why then
         return ok, ...
     end
     if isyieldable() then
         taken[co] = true
-        return go_on(co, yield(first))
+        return go_on(co, yield())
     end
     -- Below us is a C function (a comparator of table.sort, say), through which nothing can yield.
-    if first == MARK then
+    if why == "block" then
         refuse()
     else
         put_off()
