@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "sched/node.h"
 #include "sched/tune.h"
 #include "sched/worker.h"
@@ -301,6 +302,8 @@ static void set_stuck(struct host *h, struct worker *w, bool stuck) {
 static void look_at(struct host *h, struct worker *w, int64_t now) {
     struct node *n = h->node;
     uint64_t seq = atomic_load_explicit(&w->run_seq, memory_order_relaxed);
+    slices_look(&w->slices, seq, now - atomic_load_explicit(&n->tick_ns, memory_order_relaxed),
+                atomic_load_explicit(&n->tick_period_ns, memory_order_relaxed));
     if (seq != w->ticker_seq || !(seq & 1)) {
         w->ticker_seq = seq;
         w->ticker_since_ns = now;
@@ -350,6 +353,37 @@ uint64_t host_queue_len(struct host *h) {
     for (unsigned i = 0; i < count; i++)
         n += runq_len(&worker_at(h, i)->runq);
     return n;
+}
+
+uint64_t host_busy_ns(struct host *h) {
+    uint64_t sum = 0;
+    unsigned count = atomic_load_explicit(&h->worker_count, memory_order_acquire);
+    for (unsigned i = 0; i < count; i++) {
+        int64_t busy = atomic_load_explicit(&worker_at(h, i)->busy, memory_order_relaxed);
+        /* the clock is read last, so that a worker that has just woken up counts for no less than before */
+        sum += (uint64_t)(busy < 0 ? busy + clock_mono_ns() : busy);
+    }
+    return sum;
+}
+
+uint64_t host_timers(struct host *h) {
+    uint64_t sum = 0;
+    unsigned count = atomic_load_explicit(&h->worker_count, memory_order_acquire);
+    for (unsigned i = 0; i < count; i++)
+        sum += atomic_load_explicit(&worker_at(h, i)->wheel.count, memory_order_relaxed);
+    return sum;
+}
+
+uint64_t host_slices(struct host *h, uint64_t buckets[SLICE_BUCKETS]) {
+    uint64_t ns = 0;
+    unsigned count = atomic_load_explicit(&h->worker_count, memory_order_acquire);
+    for (unsigned i = 0; i < count; i++) {
+        struct slices *s = &worker_at(h, i)->slices;
+        for (unsigned k = 0; k < SLICE_BUCKETS; k++)
+            buckets[k] += atomic_load_explicit(&s->buckets[k], memory_order_relaxed);
+        ns += atomic_load_explicit(&s->ns, memory_order_relaxed);
+    }
+    return ns;
 }
 
 uint64_t host_stat(struct host *h, size_t offset) {

@@ -25,6 +25,7 @@
 
 #include "sched/proc.h"
 #include "sched/runq.h"
+#include "sched/slices.h"
 #include "sched/wheel.h"
 
 #define HOST_WORKERS_MAX 64 /* one bit each in host.idle */
@@ -65,8 +66,7 @@ struct host_limits_now {
     X(steals, "batches taken from another worker")                                                           \
     X(parks, "times that the worker went to sleep")                                                          \
     X(preemptions, "processes interrupted at the end of their time slice")                                   \
-    X(timers, "timers fired")                                                                                \
-    X(busy_ns, "nanoseconds not spent asleep")
+    X(timers, "timers fired")
 
 struct worker_stats {
 #define X(name, help) _Atomic uint64_t name;
@@ -109,6 +109,11 @@ struct worker {
 
     _Alignas(64) _Atomic uint32_t token; /* futex: 1 = woken */
     struct worker_stats stats;
+    /* Nanoseconds not spent asleep, up to the last sleep; while awake less the moment at which it woke up, which makes it
+     * negative. One word, so that a reader adds the present without a race: worker_busy_ns. Relaxed. */
+    _Atomic int64_t busy;
+
+    _Alignas(64) struct slices slices; /* written by the ticker */
 
     struct wheel wheel;
     struct runq runq;
@@ -183,6 +188,15 @@ uint64_t host_queue_len(struct host *h);
 
 /* Living processes, PROC_SYSTEM ones not counted; a figure. Any thread. */
 uint64_t host_live(struct host *h);
+
+/* Nanoseconds that all workers together did not spend asleep; never goes back. Any thread. */
+uint64_t host_busy_ns(struct host *h);
+
+/* Timers that wait, of all its processes; a figure. Any thread. */
+uint64_t host_timers(struct host *h);
+
+/* Adds its workers' histograms to `buckets`; returns the nanoseconds spent in processes. Any thread. */
+uint64_t host_slices(struct host *h, uint64_t buckets[SLICE_BUCKETS]);
 
 /* The sum of one counter over all workers: host_stat(h, offsetof(struct worker_stats, steals)). */
 uint64_t host_stat(struct host *h, size_t offset);

@@ -486,6 +486,8 @@ void proc_run(struct sched_thread *t, struct proc *p) {
                 break;
             if (!worker_must_yield(w))
                 continue;
+        } else if (worker_must_yield(w)) {
+            stat_add(w->stats.preemptions, 1);
         }
         t->current = NULL;
         host_wake(t, p, false);

@@ -68,6 +68,12 @@ static void publish_next(struct wheel *w) {
     atomic_store_explicit(&w->next_ns, ns, memory_order_relaxed);
 }
 
+/* Under the lock. */
+static void change_count(struct wheel *w, size_t by) {
+    atomic_store_explicit(&w->count, atomic_load_explicit(&w->count, memory_order_relaxed) + by,
+                          memory_order_relaxed);
+}
+
 void wheel_start(struct wheel *w, struct timer *tm, int64_t due_ns) {
     uint64_t due = due_ns < 0 ? 0 : (uint64_t)due_ns;
     pthread_mutex_lock(&w->lock);
@@ -77,7 +83,7 @@ void wheel_start(struct wheel *w, struct timer *tm, int64_t due_ns) {
         tm->tick = TICK_MAX; /* its nanoseconds would not fit */
     tm->pending = true;
     insert(w, tm);
-    w->count++;
+    change_count(w, 1);
     int64_t ns = (int64_t)(tm->tick << WHEEL_TICK_SHIFT);
     if (tm->level == 0 && ns < wheel_next(w))
         atomic_store_explicit(&w->next_ns, ns, memory_order_relaxed);
@@ -95,7 +101,7 @@ bool wheel_stop(struct timer *tm) {
     if (was) {
         unlink_timer(w, tm);
         tm->pending = false;
-        w->count--;
+        change_count(w, -(size_t)1);
         publish_next(w); /* or an idle daemon would wake up for nothing */
     }
     pthread_mutex_unlock(&w->lock);
@@ -121,7 +127,7 @@ size_t wheel_fire(struct wheel *w, struct sched_thread *t, int64_t now_ns) {
                 continue;
             }
             tm->pending = false;
-            w->count--;
+            change_count(w, -(size_t)1);
             fired++;
             tm->fire(t, tm);
         }

@@ -42,7 +42,7 @@ struct wheel {
     uint64_t now; /* ticks that have been handled */
     uint64_t used[WHEEL_LEVELS];
     struct timer *slots[WHEEL_LEVELS][64];
-    size_t count;
+    _Atomic size_t count; /* pending timers: changed under the lock, read by anybody, relaxed */
     _Atomic int64_t
         next_ns; /* not later than the next event, WHEEL_NEVER when empty; relaxed: a hint, see wheel_fire */
 };

@@ -65,7 +65,17 @@ static int64_t next_timer(struct worker *w) {
     return next;
 }
 
-static void park(struct worker *w, int64_t *since) {
+/* relaxed: a figure, one writer */
+static void falls_asleep(struct worker *w, int64_t now) {
+    atomic_store_explicit(&w->busy, atomic_load_explicit(&w->busy, memory_order_relaxed) + now,
+                          memory_order_relaxed);
+}
+
+static void is_awake(struct worker *w, int64_t now) {
+    falls_asleep(w, -now);
+}
+
+static void park(struct worker *w) {
     struct host *h = w->host;
     uint64_t bit = UINT64_C(1) << w->index;
     epoch_collect(&w->thread.reader);
@@ -77,14 +87,14 @@ static void park(struct worker *w, int64_t *since) {
         next_timer(w); /* with the bit set: a worker that ends now leaves its timers to us and notifies */
     if (!work_visible(w)) {
         int64_t now = clock_mono_ns();
-        stat_add(w->stats.busy_ns, (uint64_t)(now - *since));
+        falls_asleep(w, now);
         stat_add(w->stats.parks, 1);
         /* acquire: partner is worker_unpark */
         while (!atomic_load_explicit(&w->token, memory_order_acquire) && now < due) {
             futex_wait_until(&w->token, due);
             now = clock_mono_ns();
         }
-        *since = now;
+        is_awake(w, now);
     }
     atomic_fetch_and_explicit(&h->idle, ~bit, memory_order_seq_cst);
     node_busy(h->node);
@@ -225,7 +235,7 @@ static void *worker_main(void *arg) {
     struct host *h = w->host;
     struct sched_thread *t = &w->thread;
     unsigned count = 0;
-    int64_t since = clock_mono_ns();
+    is_awake(w, clock_mono_ns());
     sched_self = t;
     name_thread(w);
     epoch_join(&h->node->epoch, &t->reader, t);
@@ -236,7 +246,7 @@ static void *worker_main(void *arg) {
            !atomic_load_explicit(&w->draining, memory_order_relaxed)) {
         struct proc *p = next_proc(w, &count);
         if (!p && !(p = look_around(w))) {
-            park(w, &since);
+            park(w);
             continue;
         }
         if (atomic_load_explicit(&w->yield, memory_order_relaxed))
@@ -249,6 +259,7 @@ static void *worker_main(void *arg) {
         atomic_store_explicit(&w->run_seq, seq + 2, memory_order_relaxed);
     }
     hand_over(w);
+    falls_asleep(w, clock_mono_ns());
     if (h->node->hooks.worker_ended)
         h->node->hooks.worker_ended(w);
     epoch_part(&t->reader);

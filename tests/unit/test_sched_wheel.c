@@ -154,7 +154,7 @@ static void sweep(struct wheel *w, struct item *items, size_t n) {
         int64_t at = (items[i].due + TICK - 1) / TICK * TICK;
         first = at < first ? at : first;
     }
-    cr_assert(w->count == pending);
+    cr_assert(atomic_load(&w->count) == pending);
     cr_assert(pending == 0 ? wheel_next(w) == WHEEL_NEVER
                            : wheel_next(w) <= (first > world.now ? first : world.now + TICK),
               "next_ns %lld is later than the next event %lld", (long long)wheel_next(w), (long long)first);
