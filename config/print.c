@@ -15,10 +15,9 @@
 
 /* --- scalars ------------------------------------------------------------------------------------------------------ */
 
-/* In quotes always: then no text is ever taken for a number, a boolean or the like. */
+/* What stands between double quotes. */
 static void put_characters(FILE *out, const char *s, size_t n, bool key) {
     static const char env[] = "${env:";
-    fputc('"', out);
     for (size_t i = 0; i < n;) {
         uint32_t c = 0;
         size_t len = utf8_next(s + i, n - i, &c);
@@ -38,18 +37,22 @@ static void put_characters(FILE *out, const char *s, size_t n, bool key) {
             fwrite(s + i, 1, len, out);
         i += len;
     }
-    fputc('"', out);
 }
 
+/* In quotes always: then no text is ever taken for a number, a boolean or the like. */
 static void put_quoted(FILE *out, const char *s, size_t n) {
+    fputc('"', out);
     put_characters(out, s, n, false);
+    fputc('"', out);
 }
 
 /* A key and what stands before its value. In a block mapping `indent` is its column, in a flow mapping it is 0. */
 static void put_key(FILE *out, const char *s, size_t n, int indent) {
     if (n > KEY_MAX)
         fputs("? ", out);
+    fputc('"', out);
     put_characters(out, s, n, true);
+    fputc('"', out);
     if (n > KEY_MAX && indent > 0)
         fprintf(out, "\n%*s", indent, "");
     fputs(": ", out);
@@ -165,12 +168,11 @@ static bool fits_block(const char *s) {
 
 static void put_source(FILE *out, const struct cfg_code *code, int indent) {
     if (code->source.name[0] == '@') {
-        char *path = NULL;
         /* relative to the main file, wherever the file that named it was */
-        if (asprintf(&path, "file://%s", code->source.name + 1) < 0)
-            return;
-        put_string(out, path);
-        free(path);
+        const char *path = code->source.name + 1, *quote = is_bare(path) ? "" : "\"";
+        fprintf(out, "%sfile://", quote);
+        put_characters(out, path, strlen(path), false);
+        fputs(quote, out);
         return;
     }
     const char *s = code->source.text;

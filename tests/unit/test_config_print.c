@@ -154,6 +154,18 @@ Test(print, lua_texts_of_every_shape) {
     }
 }
 
+Test(print, sources_with_strange_names) {
+    static const char *const names[] = {"a b.lua", "1.lua",           "\xc3\xa9: x.lua",
+                                        "#.lua",   "${env:HOME}.lua", "sub/it's.lua"};
+    char text[2048] = HEAD;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        put(names[i], "return {}");
+        sprintf(text + strlen(text), "  - {name: l%zu, kind: library.lua, source: \"file://%s%s\"}\n", i,
+                names[i][0] == '$' ? "$" : "", names[i]);
+    }
+    free(expect_same(text));
+}
+
 Test(print, names_of_every_shape) {
     free(expect_same(
         "version: \"1.0\"\nnamespace: 1.5\nentries:\n  - {name: 0x1F, kind: process.host}\n  - {name: "
