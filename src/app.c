@@ -131,7 +131,7 @@ struct host *app_host(struct app *app, const struct cfg_entry *e, char *err, siz
     return hosts_start(&app->hosts, app->config, e->host, err, cap);
 }
 
-void app_hush(struct app *app, struct pid parent) {
+void app_hush(struct pid parent) {
     hooks_hush(parent);
 }
 

@@ -44,7 +44,7 @@ struct config *app_config(struct app *app);
 struct host *app_host(struct app *app, const struct cfg_entry *e, char *err, size_t cap);
 
 /* Failures of children of this process are not reported: their parent does it. */
-void app_hush(struct app *app, struct pid parent);
+void app_hush(struct pid parent);
 
 /*
  * Makes `c` the configuration: new code for processes started from now on, hosts added, rescaled and closed, services

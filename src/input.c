@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "vm/codec.h"
+#include "vm/scratch.h"
 
 struct job {
     const struct cfg_value *input;
@@ -77,7 +78,7 @@ static bool encode(struct job *job, struct vm_args *args) {
     if (!job->n)
         return true;
     snprintf(job->err, job->cap, "not enough memory");
-    lua_State *L = luaL_newstate();
+    lua_State *L = scratch_open();
     if (L) {
         lua_cpcall(L, encode_all, job);
         lua_close(L);

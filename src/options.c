@@ -129,16 +129,19 @@ bool options_parse(const struct options_syntax *s, int argc, char **argv, struct
     struct parser p = {s, o, err, cap};
     if (!take_all(&p, argc, argv))
         return false;
-    for (size_t i = 0; i < s->count; i++)
-        if (strcmp(s->options[i].name, "help") == 0 && o->found[i].n)
-            return true; /* who asks for help may leave out the rest */
-    return count_args(&p);
+    /* Who asks for help may leave out the rest. */
+    return options_wants_help(s, o) || count_args(&p);
 }
 
 void options_free(struct options *o) {
     mem_free(o->found);
     mem_free(o->storage);
     *o = (struct options){0};
+}
+
+bool options_wants_help(const struct options_syntax *s, const struct options *o) {
+    const struct option_def *help = by_name(s, "help", 4);
+    return help && options_given(o, (size_t)(help - s->options));
 }
 
 bool options_given(const struct options *o, size_t index) {

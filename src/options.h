@@ -55,6 +55,9 @@ void options_free(struct options *o);
 bool options_given(const struct options *o, size_t index);
 const char *options_value(const struct options *o, size_t index); /* the last; NULL: not given */
 
+/* Whether the table has an option "help" and it was given. */
+bool options_wants_help(const struct options_syntax *s, const struct options *o);
+
 /* usage and all options, as --help prints them */
 void options_help(const struct options_syntax *s, FILE *out);
 

@@ -82,6 +82,8 @@ struct runner *runner_open(const struct runner_options *o) {
     }
     r->o.args.data = r->args;
     r->pid = p->pid;
+    if (o->born)
+        o->born(p->pid);
     proc_start(sched_self, p);
     return r;
 }
@@ -95,10 +97,6 @@ void runner_close(struct runner *r) {
     mem_free(r->args);
     mem_free(r->result);
     mem_free(r);
-}
-
-struct pid runner_pid(const struct runner *r) {
-    return r->pid;
 }
 
 void runner_cancel(struct runner *r, const char *reason) {

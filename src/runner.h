@@ -16,7 +16,8 @@ struct runner_options {
     struct host *system; /* where the runner itself runs */
     struct host *host;   /* where the program does */
     const char *entry;
-    struct vm_args args; /* copied */
+    struct vm_args args;           /* copied */
+    void (*born)(struct pid self); /* with the runner's own pid, before anything runs; NULL */
     void (*changed)(void *ud);
     void *ud;
 };
@@ -26,9 +27,6 @@ struct runner *runner_open(const struct runner_options *o);
 
 /* After node_destroy. NULL: nothing. */
 void runner_close(struct runner *r);
-
-/* The runner's own pid: the parent of the program. */
-struct pid runner_pid(const struct runner *r);
 
 /* Asks the program to end. */
 void runner_cancel(struct runner *r, const char *reason);

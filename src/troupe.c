@@ -1,0 +1,89 @@
+/*
+ * troupe: the tool's main program: finds the verb, reads its command line, runs it.
+ */
+#include <string.h>
+
+#include "base/version.h"
+#include "config/suggest.h"
+#include "src/exitcode.h"
+#include "src/start.h"
+#include "src/verb.h"
+
+static const struct verb *find_verb(const char *name) {
+    for (const struct verb *v = verbs; v->name; v++)
+        if (strcmp(v->name, name) == 0)
+            return v;
+    return NULL;
+}
+
+/* --- what it says about itself ------------------------------------------------------------------------------------ */
+
+static int help(int argc, char **argv) {
+    printf("usage: " TOOL " VERB [OPTIONS] [ARGS...]\n\n");
+    for (const struct verb *v = verbs; v->name; v++)
+        printf("  %-8s %s\n", v->name, v->syntax->summary);
+    printf("\n" TOOL " VERB --help shows the options of a verb, " TOOL " --version the version.\n");
+    return start_flush(TOOL);
+}
+
+static int version(int argc, char **argv) {
+    printf(TOOL " " TROUPE_VERSION "\n");
+    return start_flush(TOOL);
+}
+
+static int dump(int argc, char **argv) {
+    for (const struct verb *v = verbs; v->name; v++) {
+        printf("%s\t\t\t%s\t\t%s\n", v->syntax->command, v->syntax->args, v->syntax->summary);
+        options_dump(v->syntax, stdout);
+    }
+    return start_flush(TOOL);
+}
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+} words[] = {{"--help", help},       {"-h", help},    {"help", help},
+             {"--version", version}, {"-V", version}, {"--dump-tables", dump}};
+
+/* --- running -------------------------------------------------------------------------------------------------------- */
+
+static int unknown(const char *name) {
+    struct suggest near;
+    suggest_begin(&near, name);
+    for (const struct verb *v = verbs; v->name; v++)
+        suggest_consider(&near, v->name);
+    if (near.best)
+        start_complain(TOOL, "%s: unknown verb; did you mean %s?", name, near.best);
+    else
+        start_complain(TOOL, "%s: unknown verb; see " TOOL " --help", name);
+    return EXIT_CODE_USAGE;
+}
+
+static int run(const struct verb *v, int argc, char **argv) {
+    struct options o;
+    char err[256];
+    int status = EXIT_CODE_USAGE;
+    if (!options_parse(v->syntax, argc, argv, &o, err, sizeof err)) {
+        start_complain(TOOL, "%s: %s; see " TOOL " %s --help", v->name, err, v->name);
+    } else if (options_wants_help(v->syntax, &o)) {
+        options_help(v->syntax, stdout);
+        status = start_flush(TOOL);
+    } else {
+        status = v->run(&o);
+    }
+    options_free(&o);
+    return status;
+}
+
+int main(int argc, char **argv) {
+    start_streams();
+    if (argc < 2) {
+        start_complain(TOOL, "a verb is missing; see " TOOL " --help");
+        return EXIT_CODE_USAGE;
+    }
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strcmp(argv[1], words[i].name) == 0)
+            return words[i].run(argc, argv);
+    const struct verb *v = find_verb(argv[1]);
+    return v ? run(v, argc - 1, argv + 1) : unknown(argv[1]);
+}
