@@ -1,5 +1,6 @@
 #include "sched/pidset.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -52,6 +53,7 @@ static bool resize(struct pidset *s, uint32_t cap) {
 }
 
 enum pidset_add pidset_add(struct pidset *s, struct pid p) {
+    assert(!pid_none(p));
     if (pidset_has(s, p))
         return PIDSET_PRESENT;
     if (!s->cap && s->n < PIDSET_INLINE) {

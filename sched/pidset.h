@@ -23,7 +23,7 @@ struct pidset {
     } u;
 };
 
-/* A zeroed pidset is an empty one. */
+/* A zeroed pidset is an empty one. The pid that is none cannot be a member: nobody may add it. */
 void pidset_clear(struct pidset *s); /* empties it and frees its memory */
 bool pidset_has(const struct pidset *s, struct pid p);
 

@@ -20,6 +20,8 @@ static enum relation_status tell(struct proc *p, struct pid target, enum msg_kin
 }
 
 enum relation_status proc_monitor(struct proc *p, struct pid target) {
+    if (pid_none(target))
+        return REL_NOT_FOUND;
     switch (pidset_add(&p->monitors, target)) {
     case PIDSET_PRESENT:
         return REL_EXISTS;
@@ -50,6 +52,8 @@ enum relation_status proc_unmonitor(struct proc *p, struct pid target) {
 enum relation_status proc_link(struct proc *p, struct pid target) {
     if (pid_eq(p->pid, target))
         return REL_OK;
+    if (pid_none(target))
+        return REL_NOT_FOUND;
     enum pidset_add added = pidset_add(&p->links, target);
     if (added == PIDSET_NO_MEMORY)
         return REL_NO_MEMORY;

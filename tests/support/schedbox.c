@@ -6,10 +6,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 
-void box_pause(int round, const char *file, int line, const char *what) {
-    static _Thread_local int64_t since;
-    if (round == 0)
-        since = clock_mono_ns();
+void box_pause(int64_t since, int round, const char *file, int line, const char *what) {
     if (clock_mono_ns() - since > 30 * CLOCK_NS_PER_SEC) {
         fprintf(stderr, "%s:%d: waited 30 s for: %s\n", file, line, what);
         abort();

@@ -14,15 +14,26 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "sched/node.h"
 
 /* Waits until `condition` holds; ends the program with a message when it does not within 30 s. */
 #define AWAIT(condition)                                                                                     \
     do {                                                                                                     \
+        int64_t await_since_ = clock_mono_ns();                                                              \
         for (int await_n_ = 0; !(condition); await_n_++)                                                     \
-            box_pause(await_n_, __FILE__, __LINE__, #condition);                                             \
+            box_pause(await_since_, await_n_, __FILE__, __LINE__, #condition);                               \
     } while (0)
-void box_pause(int round, const char *file, int line, const char *what);
+void box_pause(int64_t since, int round, const char *file, int line, const char *what);
+
+/* For other threads than the test's, where Criterion's own assertions cannot end a test. */
+#define CHECK(condition)                                                                                     \
+    do {                                                                                                     \
+        if (!(condition)) {                                                                                  \
+            fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition);                   \
+            abort();                                                                                         \
+        }                                                                                                    \
+    } while (0)
 
 struct box {
     struct node *node;

@@ -75,6 +75,9 @@ Test(sched_relation, nothing_relates_to_an_ended_process) {
     cr_expect(puppet_do(&w, links_of, NULL) == 0 && puppet_do(&w, monitors_of, NULL) == 0);
     cr_expect(send_number((struct pid){0}, a.pid, 1) == SEND_NOT_FOUND);
     cr_expect(!proc_alive(sched_self, a.pid) && proc_alive(sched_self, w.pid));
+    struct pid none = {0};
+    cr_expect(puppet_monitor(&w, none) == REL_NOT_FOUND && puppet_link(&w, none) == REL_NOT_FOUND);
+    cr_expect(puppet_unmonitor(&w, none) == REL_NOT_FOUND && puppet_unlink(&w, none) == REL_NOT_FOUND);
     expect_notes(&w, 0);
     box_close(&b);
 }
