@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "vm/env.h"
+#include "vm/message.h"
 #include "vm/task.h"
 #include "vm/vm_impl.h"
 
@@ -135,13 +136,19 @@ static void drop(lua_State *L, const char *name) {
     lua_setfield(L, -2, name);
 }
 
+void base_seal(lua_State *L, const char *type) {
+    lua_pushstring(L, type);
+    lua_setfield(L, -2, "__metatable");
+    lua_pushcclosure(L, message_call_value, 0);
+    lua_setfield(L, -2, "__call");
+}
+
 static void trim_string(lua_State *L) {
     drop(L, "dump");
     /* luaopen_string has given all strings its own metatable: nobody may read or change it. */
     lua_pushliteral(L, "");
     if (lua_getmetatable(L, -1)) {
-        lua_pushliteral(L, "string");
-        lua_setfield(L, -2, "__metatable");
+        base_seal(L, "string");
         lua_settop(L, -2);
     }
     lua_settop(L, -2);

@@ -19,6 +19,9 @@ void base_open_standard(lua_State *L, const char *name);
 /* Pushes the text that print shows for the value at idx (calls __tostring). */
 void base_push_text(lua_State *L, int idx);
 
+/* Finishes the metatable of all strings or numbers, which is on top of the stack: nobody may read or change it. */
+void base_seal(lua_State *L, const char *type);
+
 /* Gives math.random of this process a seed of its own; the module is on top of the stack. */
 void base_seed_random(lua_State *L);
 

@@ -329,13 +329,16 @@ void env_open(lua_State *L) {
     lua_createtable(L, 0, 0);
     lua_rawseti(L, LUA_REGISTRYINDEX, REG_LIB_METAS);
     lua_pushliteral(L, "");
-    lua_createtable(L, 0, 2);
+    lua_createtable(L, 0, 4);
     lua_pushcclosure(L, string_method, 0);
     lua_setfield(L, -2, "__index");
-    lua_pushstring(L, "string");
-    lua_setfield(L, -2, "__metatable");
+    base_seal(L, "string");
     lua_setmetatable(L, -2);
-    lua_settop(L, -2);
+    lua_pushinteger(L, 0);
+    lua_createtable(L, 0, 2);
+    base_seal(L, "number");
+    lua_setmetatable(L, -2);
+    lua_settop(L, -3);
 }
 
 void env_begin(lua_State *L) {

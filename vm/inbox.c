@@ -207,10 +207,10 @@ void inbox_push_element(lua_State *L, struct vstate *vs, struct chan *ch, struct
         return;
     } else if (ch->kind == CHAN_FUTURE) {
         future_push_element(L, ch->future);
+    } else if (ch->kind == CHAN_INBOX || ch->full_messages) {
+        message_push(L, m);
     } else {
         push_payload(L, m);
-        if (ch->kind == CHAN_INBOX || ch->full_messages)
-            message_wrap(L, m);
     }
     vs->in_hand = NULL;
     proc_reduce(vs->proc, 1);

@@ -3,37 +3,34 @@
 #include <string.h>
 
 #include "vm/base.h"
+#include "vm/codec.h"
 #include "vm/payload.h"
 
-/* Its environment table: [1] payload, [2] topic. */
+/*
+ * Topic and payload stand in the object as they came. Scalars are decoded each time they are asked for; any other payload
+ * once: it is the same value then, kept in the object's environment table: [1] the payload.
+ */
 struct message {
     struct vhead head;
     struct pid from;
+    uint32_t data_len;
+    uint16_t topic_len;
+    bool kept;
+    char bytes[]; /* topic, payload */
 };
-
-enum { PAYLOAD = 1, TOPIC = 2 };
 
 /* Its environment table: [1] the value. */
 struct field {
     struct vhead head;
 };
 
-void message_wrap(lua_State *L, const struct msg *m) {
-    struct message *o = vtype_new(L, VTYPE_MESSAGE, sizeof *o);
+void message_push(lua_State *L, const struct msg *m) {
+    size_t len = (size_t)m->topic_len + m->data_len;
+    struct message *o = vtype_new(L, VTYPE_MESSAGE, sizeof *o + len);
     o->from = m->from;
-    lua_createtable(L, 2, 0);
-    lua_pushvalue(L, -3);
-    lua_rawseti(L, -2, PAYLOAD);
-    lua_pushlstring(L, m->bytes, m->topic_len);
-    lua_rawseti(L, -2, TOPIC);
-    lua_setfenv(L, -2);
-    lua_replace(L, -2);
-}
-
-static void push_part(lua_State *L, int idx, int part) {
-    lua_getfenv(L, idx);
-    lua_rawgeti(L, -1, part);
-    lua_replace(L, -2);
+    o->data_len = m->data_len;
+    o->topic_len = m->topic_len;
+    memcpy(o->bytes, m->bytes, len);
 }
 
 static int message_from(lua_State *L) {
@@ -48,53 +45,104 @@ static int message_from(lua_State *L) {
     return 1;
 }
 
-static void push_field(lua_State *L, int part) {
-    vtype_new(L, VTYPE_FIELD, sizeof(struct field));
+/* Pushes the payload of the message at idx (1). */
+static void push_payload(lua_State *L, struct message *o) {
+    if (o->kept) {
+        lua_getfenv(L, 1);
+        lua_rawgeti(L, -1, 1);
+        lua_replace(L, -2);
+        return;
+    }
+    if (o->data_len == 0)
+        lua_pushnil(L);
+    else if (!codec_decode(L, o->bytes + o->topic_len, o->data_len))
+        luaL_error(L, "a message that cannot be decoded");
+    if (lua_type(L, -1) < LUA_TTABLE)
+        return;
     lua_createtable(L, 1, 0);
-    push_part(L, 1, part);
-    if (part == PAYLOAD && vstate_of(L)->wippy)
-        payload_wrap(L);
+    lua_pushvalue(L, -2);
     lua_rawseti(L, -2, 1);
-    lua_setfenv(L, -2);
+    lua_setfenv(L, 1);
+    o->kept = true;
 }
 
+/* Pops a value and pushes the field that stands for it. */
+static void wrap_field(lua_State *L) {
+    vtype_new(L, VTYPE_FIELD, sizeof(struct field));
+    lua_createtable(L, 1, 0);
+    lua_pushvalue(L, -3);
+    lua_rawseti(L, -2, 1);
+    lua_setfenv(L, -2);
+    lua_replace(L, -2);
+}
+
+/*
+ * msg.topic is the topic itself and yet msg:topic() works: in a process strings and numbers can be called, with a message
+ * and nothing else (message_call_value). Values of other types get a field object that can be called.
+ */
 static int message_index(lua_State *L) {
-    vtype_check(L, 1, VTYPE_MESSAGE);
+    struct message *o = vtype_check(L, 1, VTYPE_MESSAGE);
     const char *key = lua_tostring(L, 2);
     if (!key)
         return 0;
-    if (strcmp(key, "payload") == 0)
-        push_field(L, PAYLOAD);
-    else if (strcmp(key, "topic") == 0)
-        push_field(L, TOPIC);
-    else if (strcmp(key, "from") == 0)
-        lua_pushcclosure(L, message_from, 0);
-    else
+    if (strcmp(key, "topic") == 0) {
+        lua_pushlstring(L, o->bytes, o->topic_len);
+    } else if (strcmp(key, "payload") == 0) {
+        push_payload(L, o);
+        int type = lua_type(L, -1);
+        bool wippy = vstate_of(L)->wippy;
+        if (wippy)
+            payload_wrap(L);
+        if (wippy || (type != LUA_TSTRING && type != LUA_TNUMBER))
+            wrap_field(L);
+    } else if (strcmp(key, "from") == 0) {
+        lua_getmetatable(L, 1);
+        lua_pushvalue(L, 2);
+        lua_rawget(L, -2);
+    } else {
         return 0;
+    }
+    return 1;
+}
+
+int message_call_value(lua_State *L) {
+    if (!vtype_test(L, 2, VTYPE_MESSAGE))
+        return luaL_error(L, "attempt to call a %s value", luaL_typename(L, 1));
+    lua_settop(L, 1);
     return 1;
 }
 
 static int message_tostring(lua_State *L) {
-    vtype_check(L, 1, VTYPE_MESSAGE);
-    push_part(L, 1, TOPIC);
-    lua_pushfstring(L, "message: %s", lua_tostring(L, -1));
+    struct message *o = vtype_check(L, 1, VTYPE_MESSAGE);
+    lua_pushliteral(L, "message: ");
+    lua_pushlstring(L, o->bytes, o->topic_len);
+    lua_concat(L, 2);
     return 1;
 }
 
-static const luaL_Reg message_meta[] = {{"__index", message_index}, {"__tostring", message_tostring}, {NULL, NULL}};
+/* `from` stands in the metatable, where message_index finds it: it is no new function each time. */
+static const luaL_Reg message_meta[] = {
+    {"__index", message_index}, {"__tostring", message_tostring}, {"from", message_from}, {NULL, NULL}};
 const struct vtype_desc vtype_desc_MESSAGE = {NULL, message_meta};
+
+/* Pushes the value of the field at idx. */
+static void push_value(lua_State *L, int idx) {
+    lua_getfenv(L, idx);
+    lua_rawgeti(L, -1, 1);
+    lua_replace(L, -2);
+}
 
 /* --- fields ----------------------------------------------------------------------------------------------------------- */
 
 static int field_call(lua_State *L) {
     vtype_check(L, 1, VTYPE_FIELD);
-    push_part(L, 1, 1);
+    push_value(L, 1);
     return 1;
 }
 
 static int field_tostring(lua_State *L) {
     vtype_check(L, 1, VTYPE_FIELD);
-    push_part(L, 1, 1);
+    push_value(L, 1);
     base_push_text(L, lua_gettop(L));
     return 1;
 }
@@ -102,7 +150,7 @@ static int field_tostring(lua_State *L) {
 /* Replaces a field at idx by its value. */
 static void unfold(lua_State *L, int idx) {
     if (vtype_test(L, idx, VTYPE_FIELD)) {
-        push_part(L, idx, 1);
+        push_value(L, idx);
         lua_replace(L, idx);
     }
 }
@@ -128,7 +176,7 @@ static int field_index(lua_State *L) {
 
 static int field_len(lua_State *L) {
     vtype_check(L, 1, VTYPE_FIELD);
-    push_part(L, 1, 1);
+    push_value(L, 1);
     lua_pushinteger(L, (lua_Integer)lua_objlen(L, -1));
     return 1;
 }

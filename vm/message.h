@@ -2,8 +2,8 @@
  * message: message objects (VTYPE_MESSAGE) and what `msg.topic` and `msg.payload` show (VTYPE_FIELD). Internal to vm.
  *
  * msg:topic(), msg:from(), msg:payload() are methods; since the seed also prints msg.topic and msg.payload without
- * calling them, those two are small objects that can be called, and whose text, concatenation, index and length are
- * those of the value.
+ * calling them, those two are the values themselves where these can be made callable (strings, numbers), else small
+ * objects that can be called, and whose text, concatenation, index and length are those of the value.
  */
 #ifndef VM_MESSAGE_H
 #define VM_MESSAGE_H
@@ -15,7 +15,10 @@
 #define EVENT_LINK_DOWN "pid.link.down"
 #define EVENT_CANCEL "pid.cancel"
 
-/* Pops the payload on top of the stack and pushes the message object of `m` with it. `m` is not taken. */
-void message_wrap(lua_State *L, const struct msg *m);
+/* Pushes the message object of `m`, which is not taken. Raises without memory. */
+void message_push(lua_State *L, const struct msg *m);
+
+/* __call of strings and numbers: what msg.topic gives can be called with the message, and is then itself. */
+int message_call_value(lua_State *L);
 
 #endif
