@@ -3,7 +3,7 @@
 # A source file is picked up by where it is: src/base sched config vm src (each folder a static archive, src without the
 # two programs' main files), vm/lua (compiled to bytecode), tests/{unit,stress,fuzz}. No file is named here.
 #
-# VARIANT=release|asan|tsan|valgrind|det|fuzz   objects in build/obj/VARIANT; programs in build/, of others in build/VARIANT/
+# VARIANT=release|tiny|asan|tsan|valgrind|det|fuzz   objects in build/obj/VARIANT; programs in build/, of others in build/VARIANT/
 # LUAJIT=own|system   own: built by scripts/build-luajit (default); system: Debian's, without preemption of compiled loops
 # LTO=                no link-time optimisation of the programs (release builds with gcc have it)
 # JOBS=N              compile and test N at a time (default: processors)
@@ -38,16 +38,18 @@ PKG_CONFIG ?= pkg-config
 
 SANITIZE := -O1 -fno-omit-frame-pointer
 CPPFLAGS.release := -DNDEBUG -DTROUPE_JEMALLOC
+CPPFLAGS.tiny    := -DTROUPE_TINY=1
 CPPFLAGS.asan    := -DTROUPE_FAULT=1
 CPPFLAGS.det     := -DTROUPE_DET=1
 CFLAGS.release   := -O2 -fno-plt
+CFLAGS.tiny      := -O2
 CFLAGS.asan      := $(SANITIZE) -fsanitize=address,undefined -fno-sanitize-recover=undefined
 CFLAGS.tsan      := $(SANITIZE) -fsanitize=thread
 CFLAGS.fuzz      := $(SANITIZE) -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 CFLAGS.valgrind  := -O1
 CFLAGS.det       := -O1
 ifeq ($(CFLAGS.$(VARIANT)),)
-$(error VARIANT=$(VARIANT): unknown; one of release, asan, tsan, valgrind, det, fuzz)
+$(error VARIANT=$(VARIANT): unknown; one of release, tiny, asan, tsan, valgrind, det, fuzz)
 endif
 
 WARNINGS := -Wall -Wextra -Wshadow -Werror -Wno-unused-parameter
@@ -102,11 +104,11 @@ PARTS      := app vm config sched base
 ARCHIVES   := $(PARTS:%=$(O)/lib%.a)
 
 # ThreadSanitizer cannot follow LuaJIT's machine code: only what runs without Lua.
-TEST_NAMES := $(if $(filter tsan,$(VARIANT)),test_sched_* test_base_*,test_*)
+TEST_NAMES := $(if $(filter tsan tiny,$(VARIANT)),test_sched_* test_base_*,test_*)
 UNIT_TESTS   := $(patsubst tests/unit/%.c,$(T)/%,$(wildcard $(TEST_NAMES:%=tests/unit/%.c)))
 STRESS_TESTS := $(patsubst tests/stress/%.c,$(T)/stress/%,$(wildcard $(TEST_NAMES:%=tests/stress/%.c)))
 # A fuzz target is linked with libFuzzer in the fuzz variant, in the others with a main that replays its corpus.
-FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(T)/fuzz/%,$(wildcard $(if $(filter-out tsan,$(VARIANT)),tests/fuzz/fuzz_*.c)))
+FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(T)/fuzz/%,$(wildcard $(if $(filter-out tsan tiny,$(VARIANT)),tests/fuzz/fuzz_*.c)))
 
 MICRO := $(patsubst %.c,$(P)/%,$(wildcard bench/micro/*.c))
 
@@ -214,9 +216,12 @@ define checked
 @scripts/check --variant $(1) --build $(call program_dir,$(1)$(SUFFIX)) --jobs $(JOBS) --only '$(ONLY)' $(3)
 endef
 
-.PHONY: check check-asan check-tsan check-det check-valgrind fuzz soak bench
+.PHONY: check check-tiny check-asan check-tsan check-det check-valgrind fuzz soak bench
 check: ## every test: unit, fuzz corpora, stress (small), Lua suites, whole programs
 	$(call checked,release,all tests,unit fuzz stress lua system)
+
+check-tiny: ## scheduler tests with tiny queues, caches and batches (sched/tune.h)
+	$(call checked,tiny,tests,unit stress)
 
 check-asan: ## the tests with AddressSanitizer and UndefinedBehaviorSanitizer
 	$(call checked,asan,all tests,unit fuzz stress lua)
@@ -296,7 +301,7 @@ deb: ## Debian package, build/deb/*.deb
 
 clean: ## remove what was built, except LuaJIT
 	@rm -rf $(B)/obj $(B)/gen $(B)/tests $(B)/deb $(B)/trouped $(B)/troupe $(B)/*.tar.xz \
-	    $(foreach v,asan tsan valgrind det fuzz,$(B)/$(v)*) $(B)/release-*
+	    $(foreach v,tiny asan tsan valgrind det fuzz,$(B)/$(v)*) $(B)/release-*
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name what; do \

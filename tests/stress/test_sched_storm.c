@@ -82,6 +82,7 @@ static void send_storm(struct pid from, struct pid to, uint64_t number) {
 struct alarm {
     struct timer tm;
     struct mortal *owner;
+    struct pid pid; /* the owner's */
     enum { IDLE, ARMED, QUEUED } state;
     int64_t due;
     struct msg *m;
@@ -123,8 +124,8 @@ static void keep_alarm_node(struct msg *m) {
 
 static void alarm_fire(struct sched_thread *t, struct timer *tm) {
     struct alarm *al = (struct alarm *)tm;
-    CHECK(clock_mono_ns() >= al->due);         /* early */
-    proc_post(t, al->owner->a->p->pid, al->m); /* refused: its process has ended */
+    CHECK(clock_mono_ns() >= al->due); /* early */
+    proc_post(t, al->pid, al->m);      /* refused: its process has ended */
 }
 
 static void alarm_start(struct mortal *me, struct alarm *al) {
@@ -133,6 +134,7 @@ static void alarm_start(struct mortal *me, struct alarm *al) {
         al->m->release = keep_alarm_node;
         al->m->u.ptr = al;
         al->owner = me;
+        al->pid = me->a->p->pid;
         al->tm.fire = alarm_fire;
     }
     al->state = ARMED;
