@@ -181,11 +181,12 @@ void names_release(struct sched_thread *t, struct proc *p) {
 void names_each(struct sched_thread *t, void (*fn)(const char *name, size_t len, struct pid pid, void *ud),
                 void *ud) {
     struct names *n = &t->node->names;
-    pthread_mutex_lock(&n->lock);
     for (size_t i = 0; i < NAMES_BUCKETS; i++) {
-        struct name_entry *e = atomic_load_explicit(&n->buckets[i], memory_order_relaxed);
-        for (; e; e = atomic_load_explicit(&e->next, memory_order_relaxed))
-            fn(e->text, e->len, e->pid, ud);
+        epoch_enter(&t->reader);
+        struct name_entry *e = atomic_load_explicit(&n->buckets[i], memory_order_acquire); /* partner: insert */
+        for (; e; e = atomic_load_explicit(&e->next, memory_order_acquire))
+            if (holder(t, e->pid))
+                fn(e->text, e->len, e->pid, ud);
+        epoch_leave(&t->reader);
     }
-    pthread_mutex_unlock(&n->lock);
 }

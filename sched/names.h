@@ -58,7 +58,8 @@ enum name_status names_unregister(struct sched_thread *t, const char *name, size
 /* Releases all names of `p`, which no longer resolves. Inside p. */
 void names_release(struct sched_thread *t, struct proc *p);
 
-/* Calls fn for every name; fn must not call back. Any attached thread. */
+/* Calls fn for every name, inside an epoch: fn must not call back, nor block. Takes no lock; what is registered meanwhile may be
+ * missing. Any attached thread. */
 void names_each(struct sched_thread *t, void (*fn)(const char *name, size_t len, struct pid pid, void *ud),
                 void *ud);
 

@@ -175,6 +175,7 @@ void node_destroy(struct node *n) {
     node_detach(sched_self);
     for (unsigned i = 0; i < count; i++)
         host_destroy(node_host_at(n, i));
+    trace_close(n);
     names_destroy(&n->names);
     pidtab_destroy(&n->pids);
     epoch_destroy(&n->epoch);

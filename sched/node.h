@@ -19,6 +19,7 @@
 #include "sched/host.h"
 #include "sched/names.h"
 #include "sched/pid.h"
+#include "sched/trace.h"
 
 /* Called by the scheduler; every one may be NULL. */
 struct node_hooks {
@@ -37,6 +38,7 @@ struct node {
     struct names names;
     struct epoch epoch;
     struct node_hooks hooks;
+    struct traces traces;
     _Atomic(struct host *)
         hosts[1 << PID_HOST_BITS]; /* release when one is added; they stay until node_destroy */
     _Atomic unsigned host_count;

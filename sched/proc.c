@@ -76,6 +76,8 @@ enum send_status proc_post(struct sched_thread *t, struct pid to, struct msg *m)
         if (host_limit(p->host, mailbox_kill))
             kill_full(t, p);
     } else {
+        if (trace_any(t->node))
+            trace_note_post(t, p, m);
         switch (mbox_push(&p->mbox, m)) {
         case MBOX_PUSHED:
             break;
@@ -245,6 +247,8 @@ struct proc *proc_new(struct sched_thread *t, const struct spawn *how, enum spaw
             return NULL;
         }
     }
+    if (trace_any(t->node))
+        trace_note_spawn(t, p);
     pidtab_publish(&t->node->pids, pid, p);
     *status = SPAWN_OK;
     return p;
@@ -413,6 +417,8 @@ static void finish(struct sched_thread *t, struct proc *p) {
         p->result_len = 0;
     }
     pidtab_hide(&n->pids, p->pid);
+    if (trace_any(n))
+        trace_note_exit(t, p);
     names_release(t, p);
     drop_late(p, p->in_first);
     drop_late(p, mbox_close(&p->mbox));
