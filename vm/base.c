@@ -9,6 +9,7 @@
 #include "vm/message.h"
 #include "vm/task.h"
 #include "vm/vm_impl.h"
+#include "vm/wippy.h"
 
 /* --- functions that differ from LuaJIT's -------------------------------------------------------------------------- */
 
@@ -38,6 +39,8 @@ void base_push_text(lua_State *L, int idx) {
 static int base_print(lua_State *L) {
     struct vstate *vs = vstate_of(L);
     int n = lua_gettop(L);
+    if (vs->wippy)
+        wippy_unwrap(L, 1, n);
     luaL_Buffer b;
     luaL_buffinit(L, &b);
     for (int i = 1; i <= n; i++) {

@@ -10,6 +10,7 @@
 #include "vm/errobj.h"
 #include "vm/prelude.h"
 #include "vm/vm_impl.h"
+#include "vm/wippy.h"
 
 /* --- modules ------------------------------------------------------------------------------------------------------ */
 
@@ -97,6 +98,35 @@ static void push_real(lua_State *L, int index) {
     lua_replace(L, -2);
 }
 
+/* --- the string library, which all strings have for their methods --------------------------------------------------- */
+
+/* Pops a table and makes it the methods of all strings. */
+static void set_string_methods(lua_State *L, struct vstate *vs, enum strings which) {
+    lua_pushliteral(L, "");
+    lua_getmetatable(L, -1);
+    lua_pushvalue(L, -3);
+    lua_setfield(L, -2, "__index");
+    lua_settop(L, -4);
+    vs->strings = (uint8_t)which;
+}
+
+/* A process adds to its string library: as everywhere in Lua, strings then have that method. The state ends with it. */
+static int string_newindex(lua_State *L) {
+    lua_settop(L, 3);
+    lua_rawset(L, 1);
+    vstate_of(L)->dirty = true;
+    lua_settop(L, 1);
+    set_string_methods(L, vstate_of(L), STRINGS_PATCHED);
+    return 0;
+}
+
+/* The methods that the process' dialect wants. */
+static void restore_strings(lua_State *L, struct vstate *vs) {
+    enum strings which = vs->wippy ? STRINGS_WIPPY : STRINGS_PLAIN;
+    push_real(L, lib_index(vs->wippy ? vlib_string_wippy.name : vlib_string.name));
+    set_string_methods(L, vs, which);
+}
+
 static void push_proxy_meta(lua_State *L, int index) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, REG_LIB_METAS);
     lua_rawgeti(L, -1, index + 1);
@@ -107,6 +137,16 @@ static void push_proxy_meta(lua_State *L, int index) {
         lua_setfield(L, -2, "__index");
         lua_pushstring(L, vlib_all[index]->name);
         lua_setfield(L, -2, "__metatable");
+        if (vlib_all[index] == &vlib_string || vlib_all[index] == &vlib_string_wippy) {
+            lua_pushcclosure(L, string_newindex, 0);
+            lua_setfield(L, -2, "__newindex");
+        }
+        if (vlib_all[index]->flags & VLIB_CALLABLE) {
+            push_real(L, index);
+            lua_getfield(L, -1, "__call");
+            lua_setfield(L, -3, "__call");
+            lua_settop(L, -2);
+        }
         lua_pushvalue(L, -1);
         lua_rawseti(L, -3, index + 1);
     }
@@ -134,6 +174,8 @@ bool env_push_module(lua_State *L, const char *name) {
     int index = lib_index(name);
     if (index < 0 || vlib_all[index]->flags & (VLIB_SUB | VLIB_HIDDEN))
         return false;
+    if (vlib_all[index] == &vlib_string && vstate_of(L)->wippy)
+        index = lib_index(vlib_string_wippy.name);
     push_loaded(L);
     lua_getfield(L, -1, name);
     if (lua_type(L, -1) == LUA_TNIL) {
@@ -265,6 +307,8 @@ static int base_lookup(lua_State *L) {
         lua_rawgeti(L, LUA_REGISTRYINDEX, REG_ENV);
         return 1;
     }
+    if (vs->wippy && wippy_push_cast(L, key)) /* not kept: the next process here may be of the other dialect */
+        return 1;
     if (base_push(L, vs, key)) {
         lua_pushvalue(L, 2);
         lua_pushvalue(L, -2);
@@ -342,6 +386,9 @@ void env_open(lua_State *L) {
 }
 
 void env_begin(lua_State *L) {
+    struct vstate *vs = vstate_of(L);
+    if (vs->strings != (vs->wippy ? STRINGS_WIPPY : STRINGS_PLAIN))
+        restore_strings(L, vs);
     lua_createtable(L, 0, 0);
     lua_rawgeti(L, LUA_REGISTRYINDEX, REG_ENV_META);
     lua_setmetatable(L, -2);

@@ -2,7 +2,7 @@
 #include "vm/lib.h"
 
 #define MODULES(X)                                                                                           \
-    X(string)                                                                                                \
+    X(string) X(string_wippy)                                                                                                \
     X(table) X(math) X(bit) X(os) X(coroutine) X(process) X(registry) X(event) X(channel) X(time) X(errors)  \
         X(json) X(hash) X(base64) X(uuid) X(test) X(env) X(logger) X(ctx) X(funcs) X(events) X(payload) X(payload_format)
 

@@ -134,6 +134,8 @@ void life_begin(struct vstate *vs, struct proc *p) {
         compat = h->compat;
     vs->wippy = compat == VM_COMPAT_WIPPY;
     vs->top_level = true;
+    if (vs->strings != (vs->wippy ? STRINGS_WIPPY : STRINGS_PLAIN))
+        vs->env_clean = false; /* begins with the methods of its dialect */
     if (h && h->jit == VM_JIT_ON && !vs->jit_on)
         life_consider_jit(vs, true);
 }

@@ -5,6 +5,7 @@
 #include "vm/base.h"
 #include "vm/codec.h"
 #include "vm/payload.h"
+#include "vm/wippy.h"
 
 /*
  * Topic and payload stand in the object as they came. Scalars are decoded each time they are asked for; any other payload
@@ -143,6 +144,7 @@ static int field_call(lua_State *L) {
 static int field_tostring(lua_State *L) {
     vtype_check(L, 1, VTYPE_FIELD);
     push_value(L, 1);
+    wippy_unwrap(L, lua_gettop(L), lua_gettop(L));
     base_push_text(L, lua_gettop(L));
     return 1;
 }
@@ -152,6 +154,7 @@ static void unfold(lua_State *L, int idx) {
     if (vtype_test(L, idx, VTYPE_FIELD)) {
         push_value(L, idx);
         lua_replace(L, idx);
+        wippy_unwrap(L, idx, idx);
     }
 }
 

@@ -16,6 +16,7 @@
 #include "vm/timer.h"
 #include "vm/upgrade.h"
 #include "vm/vm_impl.h"
+#include "vm/wippy.h"
 
 #define WHY 256
 
@@ -95,6 +96,8 @@ static struct msg *encode_message(lua_State *L, struct vstate *vs, const char *t
     } else {
         char why[WHY];
         scratch.len = 0;
+        if (vs->wippy)
+            wippy_unwrap(L, first, first + n - 1);
         enum codec_status s = codec_encode_n(L, first, n, "payload", MSG_DATA_MAX, &scratch, why, sizeof why);
         if (s != CODEC_OK) {
             *results = unsendable(L, s, why);
@@ -192,6 +195,8 @@ static bool read_target(lua_State *L, struct vstate *vs, const char *what, int b
 static bool read_args(lua_State *L, const char *what, int base, struct vm_args *args) {
     int n = lua_gettop(L);
     scratch.len = 0;
+    if (vstate_of(L)->wippy)
+        wippy_unwrap(L, base + 3, n);
     for (int i = base + 3; i <= n; i++) {
         char why[WHY];
         size_t before = scratch.len;

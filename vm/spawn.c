@@ -12,6 +12,7 @@
 #include "vm/task.h"
 #include "vm/upgrade.h"
 #include "vm/vm_impl.h"
+#include "vm/wippy.h"
 
 #define TRACE_LEVELS_MAX (64u * 1024)
 
@@ -159,6 +160,8 @@ void spawn_main_returned(struct proc *p, lua_State *co, int n) {
     }
     if (n == 0 || lua_type(co, 1) == LUA_TNIL)
         return;
+    if (vs->wippy)
+        wippy_unwrap(co, 1, 1);
     char why[256];
     struct codec_buf *b = &vs->args;
     b->len = 0;

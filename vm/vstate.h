@@ -74,6 +74,8 @@ enum { ANCHOR_CO = 1, ANCHOR_CHAN = 2, ANCHOR_STRIDE = 3 };
 /* What a task in TASK_WAIT_PROC waits for: that the process runs its main, its end, or what process.info tells of it. */
 enum wait_kind { WAIT_START, WAIT_END, WAIT_INFO };
 
+enum strings { STRINGS_PLAIN, STRINGS_WIPPY, STRINGS_PATCHED };
+
 struct chan;
 struct task;
 struct vcontext;
@@ -161,6 +163,7 @@ struct vstate {
     size_t baseline;       /* memory when it was new */
     struct codec_buf args; /* arguments, then the result; the memory is reused */
     uint32_t steps, ticks; /* dispatches, and those during which the coarse clock moved */
+    uint8_t strings; /* enum strings: whose methods all strings have */
     bool base_open, jit_on;
     bool env_clean; /* REG_ENV is the chunk's environment and empty: as good as a new one */
     bool dirty;  /* never recycle */
