@@ -455,11 +455,11 @@ void proc_discard(struct sched_thread *t, struct proc *p) {
     finish(t, p);
 }
 
-static bool overran(struct proc *p, struct node *n) {
+bool proc_overran(struct proc *p) {
     int64_t max = host_limit(p->host, max_run_ns);
-    if (!max)
+    if (!max || !p->busy_since_ns || p->kill)
         return false;
-    int64_t ran = atomic_load_explicit(&n->tick_ns, memory_order_relaxed) - p->busy_since_ns;
+    int64_t ran = atomic_load_explicit(&p->host->node->tick_ns, memory_order_relaxed) - p->busy_since_ns;
     if (ran <= max)
         return false;
     p->kill = failure_format(ERRKIND_RATE_LIMITED, EXIT_LIMIT,
@@ -480,7 +480,7 @@ void proc_run(struct sched_thread *t, struct proc *p) {
     proc_reduce(p, 1);
     for (;;) {
         enum step s = proc_poll(p) ? STEP_EXIT : p->behaviour->step(p);
-        if (s == STEP_AGAIN && !p->kill && overran(p, t->node))
+        if (s == STEP_AGAIN && proc_overran(p))
             s = STEP_EXIT;
         if (s == STEP_EXIT) {
             finish(t, p);

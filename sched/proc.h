@@ -165,6 +165,9 @@ static inline void proc_reduce(struct proc *p, uint64_t n) {
                           memory_order_relaxed);
 }
 
+/* Whether it has run for longer than its host's max_run_ns without waiting: then p->kill says so. */
+bool proc_overran(struct proc *p);
+
 /* Publishes how many bytes the process uses; the host's sum follows in steps of PROC_MEMORY_STEP. */
 #define PROC_MEMORY_STEP 4096
 void proc_account(struct proc *p, size_t bytes);

@@ -5,8 +5,10 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "vm/cstack.h"
 #include "vm/env.h"
 #include "vm/message.h"
+#include "vm/preempt.h"
 #include "vm/task.h"
 #include "vm/vm_impl.h"
 #include "vm/wippy.h"
@@ -217,8 +219,9 @@ static int coro_leaving(lua_State *L) {
 
 /* Such an interruption cannot be passed on: the process goes on a little. */
 static int coro_put_off(lua_State *L) {
-    vstate_of(L)->preempted = false;
-    task_rearm(L);
+    struct vstate *vs = vstate_of(L);
+    vs->preempted = false;
+    preempt_put_off(L, vs);
     return 0;
 }
 
@@ -238,6 +241,12 @@ static int coro_place(lua_State *L) {
     return 1;
 }
 
+/* Each coroutine that is resumed inside another takes some of the C stack. */
+static int coro_room(lua_State *L) {
+    lua_pushboolean(L, !cstack_low());
+    return 1;
+}
+
 static void open_coroutine(lua_State *L) {
     struct vstate *vs = vstate_of(L);
     open_base(L, vs);
@@ -247,12 +256,13 @@ static void open_coroutine(lua_State *L) {
     lua_pushcclosure(L, coro_put_off, 0);
     lua_pushcclosure(L, coro_refuse, 0);
     lua_pushcclosure(L, coro_place, 0);
+    lua_pushcclosure(L, coro_room, 0);
     lua_pushcclosure(L, task_spawn, 0);
     lua_getfield(L, LUA_GLOBALSINDEX, "error");
     lua_getfield(L, LUA_GLOBALSINDEX, "select");
     lua_getfield(L, LUA_GLOBALSINDEX, "setmetatable");
-    lua_pushvalue(L, -11); /* the real table, to be filled */
-    lua_call(L, 10, 0);
+    lua_pushvalue(L, -12); /* the real table, to be filled */
+    lua_call(L, 11, 0);
 }
 
 const struct vlib vlib_coroutine = {"coroutine", NULL, open_coroutine, VLIB_GLOBAL | VLIB_ALWAYS};

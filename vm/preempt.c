@@ -15,7 +15,8 @@ static void hook(lua_State *L, lua_Debug *ar) {
     struct vstate *vs = vstate_of(L);
     preempt_disarm(vs);
     struct task *t = vs->current;
-    if (!t)
+    /* While a coroutine's yield is passed on, up to the scheduler (vm/lua/coroutine.lua), nothing else may intervene. */
+    if (!t || vs->preempted || vs->blocked)
         return;
     if (t->raise) {
         const char *why = t->raise;
@@ -27,31 +28,56 @@ static void hook(lua_State *L, lua_Debug *ar) {
         lua_yield(L, 0);
         return;
     }
-    preempt_arm(vs, RETRY_INSTRUCTIONS);
-    if (proc_poll(vs->proc) || vs->over_memory)
-        luaL_error(L, "process terminated");
+    preempt_put_off(L, vs);
+}
+
+static bool must_end(struct vstate *vs) {
+    struct proc *p = vs->proc;
+    /* A top level that runs inside its spawner's spawn must not outlive an order to the spawner either. */
+    return proc_poll(p) || p->failure || vs->over_memory || proc_overran(p) ||
+           (vs->starting_in && (proc_poll(vs->starting_in) || proc_overran(vs->starting_in)));
+}
+
+void preempt_put_off(lua_State *L, struct vstate *vs) {
+    bool end = must_end(vs);
+    /* When it has to end: at every instruction. Whatever catches this error, what comes next raises the next one. */
+    preempt_arm(vs, end ? 1 : RETRY_INSTRUCTIONS);
+    if (!end)
+        return;
+    vs->dirty = true; /* the error may come in the midst of the prelude's own code */
+    luaL_error(L, "process terminated");
 }
 
 void preempt_arm(struct vstate *vs, int instructions) {
+    vs->hook_changes = true;
     lua_sethook(vs->L, hook, LUA_MASKCOUNT, instructions);
     vs->armed = 1;
+    vs->hook_changes = false;
 }
 
 void preempt_disarm(struct vstate *vs) {
+    vs->hook_changes = true;
     vs->armed = 0;
     lua_sethook(vs->L, NULL, 0, 0);
+    vs->hook_changes = false;
 }
 
 void preempt_raise(lua_State *L, struct vstate *vs) {
     preempt_arm(vs, 1);
 }
 
-void task_rearm(lua_State *L) {
-    preempt_arm(vstate_of(L), RETRY_INSTRUCTIONS);
-}
-
+/*
+ * In a signal handler, in the midst of anything. lua_sethook may be called so, but two calls inside one another may leave
+ * LuaJIT's dispatch table half of this and half of that: ours keep off each other, and where it is LuaJIT's own change that we
+ * interrupt (a trace begins or ends) the next signal, half a slice later, finds the hook still armed and sets it anew.
+ */
 void vm_preempt(void *running) {
-    preempt_arm(running, 1);
+    struct vstate *vs = running;
+    if (vs->hook_changes)
+        return;
+    if (vs->armed)
+        lua_sethook(vs->L, NULL, 0, 0);
+    preempt_arm(vs, 1);
 }
 
 /* --- self-check: an endless compiled loop in a thread of its own, and a hook set by a signal handler in it ---------- */

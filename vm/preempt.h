@@ -16,6 +16,9 @@ void preempt_arm(struct vstate *vs, int instructions);
 
 void preempt_disarm(struct vstate *vs);
 
+/* The process cannot give way here: asks for the hook again soon, or raises when the process has to end. */
+void preempt_put_off(lua_State *L, struct vstate *vs);
+
 /* The running task's `raise` is raised at the first instruction after the next resume. */
 void preempt_raise(lua_State *L, struct vstate *vs);
 

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "sched/names.h"
+#include "vm/cstack.h"
 #include "vm/errobj.h"
 #include "vm/inbox.h"
 #include "vm/life.h"
@@ -243,7 +244,10 @@ static enum start start_now(struct proc *p) {
     struct proc *parent = t->current;
     t->current = p;
     t->nested++;
+    struct vstate *vs = p->data;
+    vs->starting_in = parent;
     enum start s = task_start_now(p);
+    vs->starting_in = NULL;
     t->nested--;
     t->current = parent;
     return s;
@@ -285,7 +289,7 @@ enum spawned spawn_process(struct vm *vm, const struct spawn_request *r, struct 
             return failed(f, why);
         }
     }
-    if (!t->worker || r->later || t->nested >= NESTED_MAX) {
+    if (!t->worker || r->later || t->nested >= NESTED_MAX || cstack_low()) {
         vs->starter = r->parent ? r->parent->pid : (struct pid){0};
         task_ready(vs, &vs->main, WAKE_START);
         proc_start(t, p);

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "vm/chan.h"
+#include "vm/cstack.h"
 #include "vm/env.h"
 #include "vm/inbox.h"
 #include "vm/life.h"
@@ -84,6 +85,8 @@ int task_spawn(lua_State *L) {
     struct vstate *vs = vstate_of(L);
     struct vm_host *limits = vs->proc->host->user;
     lua_State *co = lua_tothread(L, 1);
+    if (cstack_low())
+        return luaL_error(L, "stack overflow (coroutine.spawn inside coroutine.spawn)");
     if (limits && limits->max_coroutines && vs->live_tasks >= limits->max_coroutines)
         return luaL_error(L, "coroutine limit exceeded: %d coroutines (max_coroutines)", (int)vs->live_tasks);
     struct task *t = mem_calloc(1, sizeof *t);
@@ -260,7 +263,7 @@ static enum step run_ready(struct proc *p, struct vstate *vs) {
     struct worker *w = sched_self->worker;
     for (struct task *t; (t = take_ready(vs));) {
         enum step s = run_task(p, vs, t);
-        if (vs->over_memory)
+        if (vs->over_memory || vs->upgrade_now)
             s = STEP_EXIT;
         if (s != STEP_WAIT)
             return s;
@@ -291,6 +294,7 @@ enum step task_step(struct proc *p) {
     const int64_t tick = coarse_tick(vs);
     struct panic here;
     enum step s;
+    cstack_enter();
     panic_enter(&here);
     if (setjmp(here.jump) == 0) {
         s = run_ready(p, vs);

@@ -45,9 +45,6 @@ void task_drop_all(struct vstate *vs);
 /* start(co, ...): the C half of coroutine.spawn */
 int task_spawn(lua_State *L);
 
-/* Asks for the hook again soon; from Lua code that could not be interrupted. */
-void task_rearm(lua_State *L);
-
 /* A slot pair in the anchor for the running task: [hold] for values, [hold + 1] its coroutine. */
 int task_hold(lua_State *L, struct vstate *vs, struct task *t);
 

@@ -175,11 +175,13 @@ struct vstate {
     bool preempted, blocked;     /* what just yielded was interrupted; was a blocking call */
     bool top_level;              /* its file runs, main has not begun */
     volatile sig_atomic_t armed; /* the hook is set; by the preempt signal in this thread */
+    volatile sig_atomic_t hook_changes; /* the hook is being set or taken away: the signal's handler keeps away */
     uint32_t timers, live_tasks, waiting_tasks; /* waiting_tasks: in TASK_WAIT_PROC */
     int anchor_next, anchor_free;
     unsigned arg_count;
     uint8_t topic_at;
     enum step start_step; /* what task_start_now saw */
+    struct proc *starting_in; /* the spawner, while the top level runs inside its spawn */
 
     struct task main;
     struct task *current;

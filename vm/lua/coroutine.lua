@@ -3,7 +3,7 @@
 -- A blocking call, or the end of a time slice, yields from wherever the process is: out of as many nested coroutines as
 -- there are, up to the scheduler. On the way it must not look like a yield of the program. So both yield no values and
 -- set a flag, which leaving() reads; resume and wrap pass them on and hand what the scheduler answers down again.
-local native, leaving, put_off, refuse, place, start, error, select, setmetatable, M = ...
+local native, leaving, put_off, refuse, place, room, start, error, select, setmetatable, M = ...
 local create, resume, yield, status, running, isyieldable =
     native.create, native.resume, native.yield, native.status, native.running, native.isyieldable
 
@@ -43,6 +43,9 @@ function M.resume(co, ...)
     if taken[co] then
         return false, "cannot resume non-suspended coroutine"
     end
+    if not room() then
+        return false, "stack overflow (coroutine inside coroutine)"
+    end
     return pass_on(co, resume(co, ...))
 end
 
@@ -59,6 +62,9 @@ function M.wrap(f)
     return function(...)
         if taken[co] then
             return error("cannot resume non-suspended coroutine", 2)
+        end
+        if not room() then
+            return error("stack overflow (coroutine inside coroutine)", 2)
         end
         return unwrap(pass_on(co, resume(co, ...)))
     end
