@@ -1,10 +1,10 @@
 #include "sched/epoch.h"
 
 #include <linux/membarrier.h>
-#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "sched/os.h"
 #include "sched/tune.h"
 
 static int barrier_call(int cmd) {
@@ -24,10 +24,10 @@ void epoch_destroy(struct epoch *e) {
 
 void epoch_join(struct epoch *e, struct epoch_reader *r, void *owner) {
     *r = (struct epoch_reader){.epoch = e, .owner = owner};
-    pthread_mutex_lock(&e->lock);
+    os_lock(&e->lock);
     r->next = e->readers;
     e->readers = r;
-    pthread_mutex_unlock(&e->lock);
+    os_unlock(&e->lock);
 }
 
 /* With the lock held: whether every reader is outside, or entered after `stamp` had passed. */
@@ -68,9 +68,9 @@ void epoch_collect(struct epoch_reader *r) {
             return;
         close_batch(r);
     }
-    pthread_mutex_lock(&r->epoch->lock);
+    os_lock(&r->epoch->lock);
     bool ok = passed(r->epoch, r->closed.stamp);
-    pthread_mutex_unlock(&r->epoch->lock);
+    os_unlock(&r->epoch->lock);
     if (ok)
         release_all(r, &r->closed);
 }
@@ -92,12 +92,12 @@ void epoch_part(struct epoch_reader *r) {
     while (r->closed.head || r->open.head) {
         epoch_collect(r);
         if (r->closed.head)
-            sched_yield();
+            os_yield();
     }
-    pthread_mutex_lock(&r->epoch->lock);
+    os_lock(&r->epoch->lock);
     struct epoch_reader **at = &r->epoch->readers;
     while (*at != r)
         at = &(*at)->next;
     *at = r->next;
-    pthread_mutex_unlock(&r->epoch->lock);
+    os_unlock(&r->epoch->lock);
 }

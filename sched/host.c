@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "sched/node.h"
+#include "sched/os.h"
 #include "sched/tune.h"
 #include "sched/worker.h"
 
@@ -15,6 +15,7 @@ static void inject(struct host *h, struct proc *p) {
     struct proc *top = atomic_load_explicit(&h->injected, memory_order_relaxed);
     do {
         p->run_next = top;
+        det_point("inject");
         /* release: partner is the acquire in host_take_injected */
     } while (!atomic_compare_exchange_weak_explicit(&h->injected, &top, p, memory_order_release,
                                                     memory_order_relaxed));
@@ -23,6 +24,7 @@ static void inject(struct host *h, struct proc *p) {
 struct proc *host_take_injected(struct host *h) {
     if (!atomic_load_explicit(&h->injected, memory_order_relaxed))
         return NULL;
+    det_point("take_injected");
     struct proc *top = atomic_exchange_explicit(&h->injected, NULL, memory_order_acquire), *first = NULL;
     while (top) {
         struct proc *next = top->run_next;
@@ -34,7 +36,7 @@ struct proc *host_take_injected(struct host *h) {
 }
 
 static void overflow_append(struct host *h, struct proc *first, struct proc *last, uint64_t n) {
-    pthread_mutex_lock(&h->overflow_lock);
+    os_lock(&h->overflow_lock);
     last->run_next = NULL;
     if (h->overflow_last)
         h->overflow_last->run_next = first;
@@ -42,7 +44,7 @@ static void overflow_append(struct host *h, struct proc *first, struct proc *las
         h->overflow_first = first;
     h->overflow_last = last;
     atomic_fetch_add_explicit(&h->overflow_len, n, memory_order_relaxed);
-    pthread_mutex_unlock(&h->overflow_lock);
+    os_unlock(&h->overflow_lock);
 }
 
 /* The ring is full: half of it and `p` go where everybody finds them. */
@@ -81,7 +83,7 @@ void host_take_overflow(struct worker *w) {
     uint64_t share = n / atomic_load_explicit(&h->worker_count, memory_order_relaxed) + 1;
     if (share > RUNQ_SIZE / 2)
         share = RUNQ_SIZE / 2;
-    pthread_mutex_lock(&h->overflow_lock);
+    os_lock(&h->overflow_lock);
     while (share-- && h->overflow_first) {
         struct proc *p = h->overflow_first;
         if (!runq_put(&w->runq, p))
@@ -91,16 +93,18 @@ void host_take_overflow(struct worker *w) {
             h->overflow_last = NULL;
         atomic_fetch_sub_explicit(&h->overflow_len, 1, memory_order_relaxed);
     }
-    pthread_mutex_unlock(&h->overflow_lock);
+    os_unlock(&h->overflow_lock);
 }
 
 void host_notify(struct host *h) {
     /* seq_cst: the work was queued before, `idle` is read after; the partner is worker_park, which sets its bit before it
      * looks at the queues. So one of the two sees the other. */
     atomic_thread_fence(memory_order_seq_cst);
+    det_point("notify: queued");
     uint64_t idle = atomic_load_explicit(&h->idle, memory_order_seq_cst);
     while (idle) {
         unsigned i = (unsigned)__builtin_ctzll(idle);
+        det_point("notify: chosen");
         if (atomic_compare_exchange_weak_explicit(&h->idle, &idle, idle & ~(UINT64_C(1) << i),
                                                   memory_order_seq_cst, memory_order_seq_cst)) {
             worker_unpark(atomic_load_explicit(&h->workers[i], memory_order_acquire));
@@ -122,9 +126,11 @@ void host_wake(struct sched_thread *t, struct proc *p, bool local) {
         w->in_slot = 1;
         atomic_signal_fence(memory_order_seq_cst);
         struct proc *old = w->woken;
+        det_point("wake: in slot");
         w->woken = p;
         atomic_signal_fence(memory_order_seq_cst);
         w->in_slot = 0;
+        det_point("wake: slot left");
         if (!old)
             return;
         p = old;
@@ -237,9 +243,9 @@ struct host *host_create(struct node *n, const char *id, unsigned workers, const
     atomic_store_explicit(&n->hosts[index], h, memory_order_release);
     atomic_store_explicit(&n->host_count, index + 1, memory_order_release);
     node_set_period(n);
-    pthread_mutex_lock(&h->workers_lock);
+    os_lock(&h->workers_lock);
     bool ok = adjust(h, workers);
-    pthread_mutex_unlock(&h->workers_lock);
+    os_unlock(&h->workers_lock);
     if (!ok) {
         host_stop(h); /* stays in the table, without workers and closed */
         return NULL;
@@ -248,10 +254,10 @@ struct host *host_create(struct node *n, const char *id, unsigned workers, const
 }
 
 bool host_rescale(struct host *h, unsigned workers) {
-    pthread_mutex_lock(&h->workers_lock);
+    os_lock(&h->workers_lock);
     h->wanted = workers;
     bool ok = adjust(h, workers + h->spares);
-    pthread_mutex_unlock(&h->workers_lock);
+    os_unlock(&h->workers_lock);
     return ok;
 }
 
@@ -268,10 +274,10 @@ void host_close(struct host *h) {
 
 void host_stop(struct host *h) {
     host_close(h);
-    pthread_mutex_lock(&h->workers_lock);
+    os_lock(&h->workers_lock);
     atomic_store_explicit(&h->stop, true,
                           memory_order_seq_cst); /* under the lock: no worker is added any more */
-    pthread_mutex_unlock(&h->workers_lock);
+    os_unlock(&h->workers_lock);
     unsigned count = atomic_load_explicit(&h->worker_count, memory_order_relaxed);
     for (unsigned i = 0; i < count; i++)
         worker_unpark(worker_at(h, i));
@@ -292,11 +298,11 @@ void host_destroy(struct host *h) {
 /* --- the ticker's look at the workers ------------------------------------------------------------------------- */
 
 static void set_stuck(struct host *h, struct worker *w, bool stuck) {
-    pthread_mutex_lock(&h->workers_lock);
+    os_lock(&h->workers_lock);
     w->ticker_stuck = stuck;
     h->spares += stuck ? 1u : -1u;
     adjust(h, h->wanted + h->spares);
-    pthread_mutex_unlock(&h->workers_lock);
+    os_unlock(&h->workers_lock);
 }
 
 static void look_at(struct host *h, struct worker *w, int64_t now) {
@@ -361,7 +367,7 @@ uint64_t host_busy_ns(struct host *h) {
     for (unsigned i = 0; i < count; i++) {
         int64_t busy = atomic_load_explicit(&worker_at(h, i)->busy, memory_order_relaxed);
         /* the clock is read last, so that a worker that has just woken up counts for no less than before */
-        sum += (uint64_t)(busy < 0 ? busy + clock_mono_ns() : busy);
+        sum += (uint64_t)(busy < 0 ? busy + os_now() : busy);
     }
     return sum;
 }

@@ -58,8 +58,8 @@ struct host_limits_now {
 
 /* Counters of one worker: written by it, relaxed, read by anybody. One line here is one metric. */
 #define WORKER_STATS(X)                                                                                      \
-    X(born, "processes of its host that were made on it")                                                        \
-    X(gone, "processes that ended on it")                                                                      \
+    X(born, "processes of its host that were made on it")                                                    \
+    X(gone, "processes that ended on it")                                                                    \
     X(spawned, "processes started")                                                                          \
     X(messages, "messages and signals taken out of mailboxes")                                               \
     X(dispatches, "times that a process was run")                                                            \
@@ -89,7 +89,7 @@ struct worker {
     int64_t chain_tick; /* when the current chain through the last-in slot began */
     int64_t seen_tick;  /* the coarse tick at which the common queues were looked at last */
     uint32_t rng;
-    size_t memory_change; /* of its processes, not yet in host.memory */
+    size_t memory_change;          /* of its processes, not yet in host.memory */
     volatile sig_atomic_t in_slot; /* the owner is changing `woken`: its signal handler keeps away */
 
     /* Read by the ticker. */
@@ -135,8 +135,8 @@ struct host {
 
     _Alignas(64) _Atomic uint64_t idle; /* bit per parked worker; seq_cst with the queues, see the header */
     _Alignas(64) _Atomic(struct proc *) injected; /* stack by run_next, taken as a whole: as mbox */
-    _Atomic uint64_t live;                        /* processes, as far as workers do not count them: host_live */
-    _Atomic uint64_t memory;                      /* bytes of all its processes, as published by workers */
+    _Atomic uint64_t live;   /* processes, as far as workers do not count them: host_live */
+    _Atomic uint64_t memory; /* bytes of all its processes, as published by workers */
 
     _Alignas(64) pthread_mutex_t overflow_lock; /* guards the two below */
     struct proc *overflow_first, *overflow_last;

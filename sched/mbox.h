@@ -28,6 +28,7 @@
 #include <stdint.h>
 
 #include "sched/msg.h"
+#include "sched/os.h"
 
 #define MBOX_IDLE ((struct msg *)8)
 #define MBOX_CLOSED ((struct msg *)16)
@@ -56,6 +57,7 @@ static inline enum mbox_result mbox_push(struct mbox *b, struct msg *m) {
         if (top == MBOX_CLOSED)
             return MBOX_REFUSED;
         m->next = top == MBOX_IDLE ? NULL : top;
+        det_point("mbox_push");
         /* release: the node's content, partner is the acquire in mbox_take; acquire: with the release in mbox_idle,
          * so that who wakes a process has seen all that its last run did */
     } while (!atomic_compare_exchange_weak_explicit(&b->head, &top, m, memory_order_acq_rel,
@@ -83,6 +85,7 @@ static inline struct msg *mbox_reverse(struct msg *top) {
 static inline struct msg *mbox_take(struct mbox *b) {
     if (!mbox_pending(b))
         return NULL;
+    det_point("mbox_take");
     /* acquire: partner is the release in mbox_push */
     return mbox_reverse(atomic_exchange_explicit(&b->head, NULL, memory_order_acquire));
 }
@@ -91,6 +94,7 @@ static inline struct msg *mbox_take(struct mbox *b) {
  * may already be running the process: the caller touches nothing of it any more. */
 static inline bool mbox_idle(struct mbox *b) {
     struct msg *none = NULL;
+    det_point("mbox_idle");
     /* release: partner is the acquire in mbox_push */
     return atomic_compare_exchange_strong_explicit(&b->head, &none, MBOX_IDLE, memory_order_release,
                                                    memory_order_relaxed);
@@ -99,6 +103,7 @@ static inline bool mbox_idle(struct mbox *b) {
 /* Consumer (or who stops an idle process for good): refuses everything from now on and returns the last batch,
  * oldest first. */
 static inline struct msg *mbox_close(struct mbox *b) {
+    det_point("mbox_close");
     /* acq_rel: as mbox_take; the release is for whoever reads the word CLOSED */
     struct msg *top = atomic_exchange_explicit(&b->head, MBOX_CLOSED, memory_order_acq_rel);
     return top == MBOX_IDLE ? NULL : mbox_reverse(top);
@@ -129,6 +134,7 @@ static inline bool mbox_reserve(struct mbox *b, const struct msg *m, uint64_t ma
     uint64_t sent = atomic_load_explicit(&b->sent, memory_order_relaxed);
     do {
         uint64_t load = sent - consumed + weight;
+        det_point("mbox_reserve");
         if ((max_count && mbox_count(load) > max_count) || (max_bytes && mbox_bytes(load) > max_bytes) ||
             mbox_count(load) > MBOX_COUNT_MAX)
             return false;

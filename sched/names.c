@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "sched/node.h"
+#include "sched/os.h"
 #include "sched/proc.h"
 
 typedef _Atomic(struct name_entry *) entry_link;
@@ -43,6 +44,7 @@ static struct place find(struct names *n, const char *name, size_t len) {
         struct name_entry *e = at.entry = atomic_load_explicit(at.link, memory_order_acquire);
         if (!e || (e->hash == hash && e->len == len && memcmp(e->text, name, len) == 0))
             return at;
+        det_point("names: find");
         at.link = &e->next;
     }
 }
@@ -97,9 +99,11 @@ static enum name_status insert(struct sched_thread *t, struct names *n, struct n
     fresh->next_own = p->names;
     p->names = fresh;
     atomic_store_explicit(at.link, fresh, memory_order_release); /* partner: find */
+    det_point("names: linked");
     /* Dekker with an ending process, which hides its pid, then reads `named`: one of us sees the other. */
     atomic_store_explicit(&p->named, true, memory_order_seq_cst);
     atomic_thread_fence(memory_order_seq_cst);
+    det_point("names: announced");
     if (holder(t, fresh->pid))
         return NAME_OK;
     disown(p, fresh);
@@ -117,12 +121,12 @@ enum name_status names_register(struct sched_thread *t, const char *name, size_t
     *fresh = (struct name_entry){.pid = pid, .hash = msg_hash(name, len), .len = (uint16_t)len};
     memcpy(fresh->text, name, len);
 
-    pthread_mutex_lock(&n->lock);
+    os_lock(&n->lock);
     epoch_enter(&t->reader);
     enum name_status status = insert(t, n, fresh);
     bool kept = fresh->linked; /* once the lock is gone, so may the entry be */
     epoch_leave(&t->reader);
-    pthread_mutex_unlock(&n->lock);
+    os_unlock(&n->lock);
     if (!kept)
         retire_entry(t, fresh); /* a reader may have met it */
     return status;
@@ -142,7 +146,7 @@ enum name_status names_unregister(struct sched_thread *t, const char *name, size
     struct names *n = &t->node->names;
     enum name_status status = NAME_NOT_FOUND;
     struct name_entry *gone = NULL;
-    pthread_mutex_lock(&n->lock);
+    os_lock(&n->lock);
     epoch_enter(&t->reader);
     struct place at = find(n, name, len);
     struct proc *p = at.entry ? holder(t, at.entry->pid) : NULL;
@@ -153,7 +157,7 @@ enum name_status names_unregister(struct sched_thread *t, const char *name, size
         status = NAME_OK;
     }
     epoch_leave(&t->reader);
-    pthread_mutex_unlock(&n->lock);
+    os_unlock(&n->lock);
     if (gone)
         retire_entry(t, gone);
     return status;
@@ -162,15 +166,16 @@ enum name_status names_unregister(struct sched_thread *t, const char *name, size
 void names_release(struct sched_thread *t, struct proc *p) {
     struct names *n = &t->node->names;
     atomic_thread_fence(memory_order_seq_cst); /* partner: insert */
+    det_point("names: hidden");
     if (!atomic_load_explicit(&p->named, memory_order_seq_cst))
         return;
-    pthread_mutex_lock(&n->lock);
+    os_lock(&n->lock);
     struct name_entry *list = p->names;
     p->names = NULL;
     for (struct name_entry *e = list; e; e = e->next_own)
         if (e->linked)
             unlink_entry(find(n, e->text, e->len));
-    pthread_mutex_unlock(&n->lock);
+    os_unlock(&n->lock);
     while (list) {
         struct name_entry *next = list->next_own;
         retire_entry(t, list);
@@ -183,7 +188,8 @@ void names_each(struct sched_thread *t, void (*fn)(const char *name, size_t len,
     struct names *n = &t->node->names;
     for (size_t i = 0; i < NAMES_BUCKETS; i++) {
         epoch_enter(&t->reader);
-        struct name_entry *e = atomic_load_explicit(&n->buckets[i], memory_order_acquire); /* partner: insert */
+        struct name_entry *e =
+            atomic_load_explicit(&n->buckets[i], memory_order_acquire); /* partner: insert */
         for (; e; e = atomic_load_explicit(&e->next, memory_order_acquire))
             if (holder(t, e->pid))
                 fn(e->text, e->len, e->pid, ud);

@@ -17,6 +17,7 @@
 
 #include "sched/epoch.h"
 #include "sched/pid.h"
+#include "sched/tune.h"
 
 #define NAME_MAX_BYTES 255
 
@@ -33,8 +34,6 @@ struct name_entry {
     bool linked; /* still in its bucket; under the lock */
     char text[];
 };
-
-#define NAMES_BUCKETS (1u << 16) /* fixed: a million names make chains of sixteen */
 
 struct names {
     _Atomic(struct name_entry *) *buckets; /* release when an entry is linked, acquire by lookup */

@@ -1,16 +1,12 @@
 #include "sched/node.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <linux/futex.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/clock.h"
+#include "sched/os.h"
 
 enum { TICKER_ASLEEP, TICKER_AWAKE };
 
@@ -19,24 +15,21 @@ enum { TICKER_ASLEEP, TICKER_AWAKE };
 
 /* --- the ticker ------------------------------------------------------------------------------------------------- */
 
-static void futex_wake(_Atomic uint32_t *word) {
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
-}
-
 void node_busy(struct node *n) {
     /* relaxed first: awake is the usual case. A stale "awake" is repaired by the ticker, which looks at the workers once
      * more after it has announced its sleep (seq_cst pair with the exchange there). */
     if (atomic_load_explicit(&n->ticker_word, memory_order_seq_cst) == TICKER_AWAKE)
         return;
+    det_point("node_busy");
     if (atomic_exchange_explicit(&n->ticker_word, TICKER_AWAKE, memory_order_seq_cst) == TICKER_ASLEEP) {
-        int64_t now = clock_mono_ns();
+        int64_t now = os_now();
         atomic_store_explicit(&n->tick_ns, now, memory_order_relaxed);
-        futex_wake(&n->ticker_word);
+        os_wake(&n->ticker_word);
     }
 }
 
 static bool tick_all(struct node *n) {
-    int64_t now = clock_mono_ns();
+    int64_t now = os_now();
     bool busy = false;
     unsigned count = atomic_load_explicit(&n->host_count, memory_order_acquire);
     for (unsigned i = 0; i < count; i++)
@@ -69,16 +62,15 @@ static void *ticker_main(void *arg) {
     prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);
     unsigned quiet = 0;
     while (!atomic_load_explicit(&n->stop, memory_order_acquire)) {
-        int64_t period = atomic_load_explicit(&n->tick_period_ns, memory_order_relaxed);
-        struct timespec ts = {.tv_nsec = period};
-        nanosleep(&ts, NULL);
+        os_sleep(atomic_load_explicit(&n->tick_period_ns, memory_order_relaxed));
         quiet = tick_all(n) ? 0 : quiet + 1;
         if (quiet < 2)
             continue;
         atomic_store_explicit(&n->ticker_word, TICKER_ASLEEP, memory_order_seq_cst);
+        det_point("ticker: announced");
         while (!any_busy(n) && atomic_load_explicit(&n->ticker_word, memory_order_seq_cst) == TICKER_ASLEEP &&
                !atomic_load_explicit(&n->stop, memory_order_acquire))
-            syscall(SYS_futex, &n->ticker_word, FUTEX_WAIT_PRIVATE, TICKER_ASLEEP, NULL, NULL, 0);
+            os_wait(&n->ticker_word, TICKER_ASLEEP, OS_NEVER);
         atomic_store_explicit(&n->ticker_word, TICKER_AWAKE, memory_order_seq_cst);
         quiet = 0;
     }
@@ -141,13 +133,13 @@ struct node *node_create(const struct node_hooks *hooks) {
     pidtab_init(&n->pids);
     if (!names_init(&n->names) || !(t = node_attach(n)))
         goto fail;
-    atomic_init(&n->tick_ns, clock_mono_ns());
+    atomic_init(&n->tick_ns, os_now());
     atomic_init(&n->ticker_word, TICKER_AWAKE);
     node_set_period(n);
     struct sigaction sa = {.sa_handler = on_preempt_signal, .sa_flags = SA_RESTART};
     sigemptyset(&sa.sa_mask);
     sigaction(n->preempt_signal, &sa, NULL);
-    if (pthread_create(&n->ticker, NULL, ticker_main, n) == 0)
+    if (os_thread_start(&n->ticker, ticker_main, n))
         return n;
     node_detach(t);
 fail:
@@ -164,8 +156,8 @@ void node_destroy(struct node *n) {
         host_stop(node_host_at(n, i)); /* with the ticker: it interrupts what does not give way */
     atomic_store_explicit(&n->stop, true, memory_order_release);
     atomic_store_explicit(&n->ticker_word, TICKER_AWAKE, memory_order_seq_cst);
-    futex_wake(&n->ticker_word);
-    pthread_join(n->ticker, NULL);
+    os_wake(&n->ticker_word);
+    os_thread_join(n->ticker);
     uint32_t high = pidtab_high(&n->pids);
     for (uint32_t slot = 1; slot <= high; slot++) {
         struct proc *p = pidtab_get(&n->pids, (struct pid){slot});

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "sched/os.h"
 
 #define CHUNK (1u << PID_CHUNK_BITS)
 
@@ -50,7 +51,7 @@ struct pid pidtab_alloc(struct pidtab *t, struct pidcache *cache, unsigned host)
     if (cache && cache->n) {
         slot = cache->slots[--cache->n];
     } else {
-        pthread_mutex_lock(&t->lock);
+        os_lock(&t->lock);
         slot = take_slot(t);
         while (slot && cache && cache->n < PIDCACHE_SIZE / 2) {
             uint32_t more = take_slot(t);
@@ -58,7 +59,7 @@ struct pid pidtab_alloc(struct pidtab *t, struct pidcache *cache, unsigned host)
                 break;
             cache->slots[cache->n++] = more;
         }
-        pthread_mutex_unlock(&t->lock);
+        os_unlock(&t->lock);
     }
     if (!slot)
         return (struct pid){0};
@@ -97,24 +98,24 @@ void pidtab_free(struct pidtab *t, struct pidcache *cache, struct pid pid) {
         cache->slots[cache->n++] = slot;
         return;
     }
-    pthread_mutex_lock(&t->lock);
+    os_lock(&t->lock);
     give_slot(t, slot);
     while (cache && cache->n > PIDCACHE_SIZE / 2)
         give_slot(t, cache->slots[--cache->n]);
-    pthread_mutex_unlock(&t->lock);
+    os_unlock(&t->lock);
 }
 
 void pidtab_flush(struct pidtab *t, struct pidcache *cache) {
-    pthread_mutex_lock(&t->lock);
+    os_lock(&t->lock);
     while (cache->n)
         give_slot(t, cache->slots[--cache->n]);
-    pthread_mutex_unlock(&t->lock);
+    os_unlock(&t->lock);
 }
 
 uint32_t pidtab_high(struct pidtab *t) {
-    pthread_mutex_lock(&t->lock);
+    os_lock(&t->lock);
     uint32_t high = t->next_fresh - 1;
-    pthread_mutex_unlock(&t->lock);
+    os_unlock(&t->lock);
     return high;
 }
 
@@ -138,9 +139,10 @@ size_t pid_format(struct pid pid, const char *host, size_t host_len, char *buf) 
 
 /* The value of a lower-case hexadecimal digit, 16 for any other character. */
 static unsigned digit_value(char c) {
-    static const signed char alpha['f' - '0' + 1] = {
-        0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16,
-        16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 10, 11, 12, 13, 14, 15};
+    static const signed char alpha['f' - '0' + 1] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  16, 16, 16, 16,
+                                                     16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16,
+                                                     16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16,
+                                                     16, 16, 16, 16, 16, 16, 16, 10, 11, 12, 13, 14, 15};
     unsigned i = (unsigned char)c - (unsigned)'0';
     return i < sizeof alpha ? (unsigned)alpha[i] : 16;
 }

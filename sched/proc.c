@@ -8,6 +8,7 @@
 #include "sched/host.h"
 #include "sched/names.h"
 #include "sched/node.h"
+#include "sched/os.h"
 #include "sched/tune.h"
 
 /* Changes of memory below this stay with the worker. */
@@ -68,6 +69,7 @@ enum send_status proc_post(struct sched_thread *t, struct pid to, struct msg *m)
     enum send_status status = SEND_OK;
     epoch_enter(&t->reader);
     struct proc *p = find(t, to);
+    det_point("post: found");
     if (!p) {
         status = SEND_NOT_FOUND;
     } else if (m->charge && !mbox_reserve(&p->mbox, m, host_limit(p->host, mailbox_messages),
@@ -416,10 +418,12 @@ static void finish(struct sched_thread *t, struct proc *p) {
         p->result = NULL;
         p->result_len = 0;
     }
+    det_point("finish");
     pidtab_hide(&n->pids, p->pid);
     if (trace_any(n))
         trace_note_exit(t, p);
     names_release(t, p);
+    det_point("finish: released");
     drop_late(p, p->in_first);
     drop_late(p, mbox_close(&p->mbox));
     if (p->behaviour->ending)
@@ -428,7 +432,9 @@ static void finish(struct sched_thread *t, struct proc *p) {
     leave(t, p->host, p->flags);
     if (t->worker)
         stat_add(t->worker->stats.exits[p->failure ? p->failure->how : EXIT_NORMAL], 1);
+    det_point("finish: closed");
     tell_all(t, p);
+    det_point("finish: told");
     if (n->hooks.ended && !(p->flags & PROC_SYSTEM))
         n->hooks.ended(p);
     pidset_clear(&p->watchers);

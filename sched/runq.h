@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sched/os.h"
 #include "sched/tune.h"
 
 struct proc;
@@ -41,6 +42,7 @@ static inline bool runq_put(struct runq *q, struct proc *p) {
     if (t - h >= RUNQ_SIZE)
         return false;
     atomic_store_explicit(&q->ring[t % RUNQ_SIZE], p, memory_order_relaxed);
+    det_point("runq_put");
     atomic_store_explicit(&q->tail, t + 1, memory_order_release); /* partner: runq_steal */
     return true;
 }
@@ -53,6 +55,7 @@ static inline struct proc *runq_take(struct runq *q) {
         if (t == h)
             return NULL;
         struct proc *p = atomic_load_explicit(&q->ring[h % RUNQ_SIZE], memory_order_relaxed);
+        det_point("runq_take");
         if (atomic_compare_exchange_weak_explicit(&q->head, &h, h + 1, memory_order_acq_rel,
                                                   memory_order_acquire))
             return p;
@@ -79,6 +82,7 @@ static inline struct proc *runq_steal(struct runq *from, struct runq *to) {
                 atomic_load_explicit(&from->ring[(h + i) % RUNQ_SIZE], memory_order_relaxed),
                 memory_order_relaxed);
         struct proc *first = atomic_load_explicit(&from->ring[h % RUNQ_SIZE], memory_order_relaxed);
+        det_point("runq_steal");
         if (atomic_compare_exchange_weak_explicit(&from->head, &h, h + n, memory_order_acq_rel,
                                                   memory_order_acquire)) {
             atomic_store_explicit(&to->tail, base + n - 1, memory_order_release);

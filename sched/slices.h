@@ -17,8 +17,10 @@
 /* Upper bounds of the buckets, nanoseconds; one more takes the rest. */
 #define SLICE_BOUNDS(X)                                                                                      \
     X(200000)                                                                                                \
-    X(500000) X(1000000) X(2000000) X(5000000) X(10000000) X(20000000) X(50000000) X(100000000) X(200000000) \
-        X(500000000) X(1000000000)
+    X(500000)                                                                                                \
+    X(1000000)                                                                                               \
+    X(2000000) X(5000000) X(10000000) X(20000000) X(50000000) X(100000000) X(200000000) X(500000000)         \
+        X(1000000000)
 
 #define X(ns) +1
 enum { SLICE_BOUND_COUNT = 0 SLICE_BOUNDS(X), SLICE_BUCKETS };

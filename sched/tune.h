@@ -5,10 +5,10 @@
 #ifndef SCHED_TUNE_H
 #define SCHED_TUNE_H
 
-#ifdef TROUPE_TINY
-#define TUNE(normal, tiny) tiny
+#if defined(TROUPE_TINY) || defined(TROUPE_DET)
+#define TUNE(normal, tiny) (tiny)
 #else
-#define TUNE(normal, tiny) normal
+#define TUNE(normal, tiny) (normal)
 #endif
 
 #define RUNQ_SIZE TUNE(256u, 4u)   /* entries of a worker's ring; a power of two */
@@ -16,8 +16,9 @@
 #define CELLS_KEPT TUNE(1024, 2)   /* freed processes that one thread keeps */
 #define EPOCH_BATCH                                                                                          \
     TUNE(256, 2) /* retired items that are worth a membarrier (1-2 us) and a walk over the readers */
-#define COMMON_EVERY TUNE(64, 2)    /* dispatches after which the common queues come first */
-#define SPINS TUNE(40, 1)           /* looks around before a worker parks */
-#define STUCK_NS INT64_C(100000000) /* in one process for so long: a spare worker takes the place */
+#define NAMES_BUCKETS TUNE(1u << 16, 8u) /* fixed: a million names make chains of sixteen */
+#define COMMON_EVERY TUNE(64, 2)         /* dispatches after which the common queues come first */
+#define SPINS TUNE(40, 1)                /* looks around before a worker parks */
+#define STUCK_NS INT64_C(100000000)      /* in one process for so long: a spare worker takes the place */
 
 #endif

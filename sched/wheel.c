@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "sched/os.h"
+
 #define SLOT_BITS 6
 #define TICK_MAX ((uint64_t)INT64_MAX >> WHEEL_TICK_SHIFT) /* 46 bits: less than the levels have */
 
@@ -76,7 +78,7 @@ static void change_count(struct wheel *w, size_t by) {
 
 void wheel_start(struct wheel *w, struct timer *tm, int64_t due_ns) {
     uint64_t due = due_ns < 0 ? 0 : (uint64_t)due_ns;
-    pthread_mutex_lock(&w->lock);
+    os_lock(&w->lock);
     tm->wheel = w;
     tm->tick = (due + (1u << WHEEL_TICK_SHIFT) - 1) >> WHEEL_TICK_SHIFT;
     if (tm->tick > TICK_MAX)
@@ -89,14 +91,14 @@ void wheel_start(struct wheel *w, struct timer *tm, int64_t due_ns) {
         atomic_store_explicit(&w->next_ns, ns, memory_order_relaxed);
     else if (tm->level != 0)
         publish_next(w);
-    pthread_mutex_unlock(&w->lock);
+    os_unlock(&w->lock);
 }
 
 bool wheel_stop(struct timer *tm) {
     struct wheel *w = tm->wheel;
     if (!w)
         return false;
-    pthread_mutex_lock(&w->lock);
+    os_lock(&w->lock);
     bool was = tm->pending;
     if (was) {
         unlink_timer(w, tm);
@@ -104,14 +106,14 @@ bool wheel_stop(struct timer *tm) {
         change_count(w, -(size_t)1);
         publish_next(w); /* or an idle daemon would wake up for nothing */
     }
-    pthread_mutex_unlock(&w->lock);
+    os_unlock(&w->lock);
     return was;
 }
 
 size_t wheel_fire(struct wheel *w, struct sched_thread *t, int64_t now_ns) {
     uint64_t until = (uint64_t)now_ns >> WHEEL_TICK_SHIFT;
     size_t fired = 0;
-    pthread_mutex_lock(&w->lock);
+    os_lock(&w->lock);
     uint64_t tick;
     unsigned level, slot;
     while (next_event(w, &tick, &level, &slot) && tick <= until) {
@@ -135,6 +137,6 @@ size_t wheel_fire(struct wheel *w, struct sched_thread *t, int64_t now_ns) {
     if (until > w->now)
         w->now = until;
     publish_next(w);
-    pthread_mutex_unlock(&w->lock);
+    os_unlock(&w->lock);
     return fired;
 }

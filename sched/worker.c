@@ -1,31 +1,19 @@
 #include "sched/worker.h"
 
-#include <errno.h>
-#include <linux/futex.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "sched/node.h"
+#include "sched/os.h"
 #include "sched/tune.h"
 
-#define STACK_BYTES (512 * 1024)
-
 /* --- sleeping ------------------------------------------------------------------------------------------------- */
-
-static void futex_wait_until(_Atomic uint32_t *word, int64_t until_ns) {
-    struct timespec ts = {.tv_sec = until_ns / CLOCK_NS_PER_SEC, .tv_nsec = until_ns % CLOCK_NS_PER_SEC};
-    syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, 0, until_ns == WHEEL_NEVER ? NULL : &ts, NULL,
-            FUTEX_BITSET_MATCH_ANY);
-}
 
 void worker_unpark(struct worker *w) {
     /* seq_cst: partner is park, which clears it before a seq_cst fence and then looks for the reason of this call */
     atomic_store_explicit(&w->token, 1, memory_order_seq_cst);
-    syscall(SYS_futex, &w->token, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    os_wake(&w->token);
 }
 
 static struct worker *peer(struct host *h, unsigned i) {
@@ -80,19 +68,23 @@ static void park(struct worker *w) {
     uint64_t bit = UINT64_C(1) << w->index;
     epoch_collect(&w->thread.reader);
     atomic_store_explicit(&w->token, 0, memory_order_relaxed);
+    det_point("park: token cleared");
     /* seq_cst: partner is host_notify */
     atomic_fetch_or_explicit(&h->idle, bit, memory_order_seq_cst);
     atomic_thread_fence(memory_order_seq_cst);
+    det_point("park: announced");
     int64_t due =
         next_timer(w); /* with the bit set: a worker that ends now leaves its timers to us and notifies */
+    det_point("park: timers seen");
     if (!work_visible(w)) {
-        int64_t now = clock_mono_ns();
+        det_point("park: no work");
+        int64_t now = os_now();
         falls_asleep(w, now);
         stat_add(w->stats.parks, 1);
         /* acquire: partner is worker_unpark */
         while (!atomic_load_explicit(&w->token, memory_order_acquire) && now < due) {
-            futex_wait_until(&w->token, due);
-            now = clock_mono_ns();
+            os_wait(&w->token, 0, due);
+            now = os_now();
         }
         is_awake(w, now);
     }
@@ -103,7 +95,7 @@ static void park(struct worker *w) {
 /* --- finding work ----------------------------------------------------------------------------------------------- */
 
 static void fire_timers(struct worker *w) {
-    int64_t now = clock_mono_ns();
+    int64_t now = os_now();
     unsigned n = peers(w->host);
     for (unsigned i = 0; i < n; i++) {
         struct worker *v = peer(w->host, i);
@@ -140,6 +132,7 @@ static struct proc *take_woken(struct worker *w) {
     w->in_slot = 1;
     atomic_signal_fence(memory_order_seq_cst);
     struct proc *p = w->woken;
+    det_point("take_woken");
     w->woken = NULL;
     atomic_signal_fence(memory_order_seq_cst);
     w->in_slot = 0;
@@ -235,7 +228,7 @@ static void *worker_main(void *arg) {
     struct host *h = w->host;
     struct sched_thread *t = &w->thread;
     unsigned count = 0;
-    is_awake(w, clock_mono_ns());
+    is_awake(w, os_now());
     sched_self = t;
     name_thread(w);
     epoch_join(&h->node->epoch, &t->reader, t);
@@ -255,31 +248,34 @@ static void *worker_main(void *arg) {
         atomic_store_explicit(&w->run_pid, p->pid.n, memory_order_relaxed);
         atomic_store_explicit(&w->run_seq, seq + 1, memory_order_relaxed);
         stat_add(w->stats.dispatches, 1);
+        det_point("run");
         proc_run(t, p);
         atomic_store_explicit(&w->run_seq, seq + 2, memory_order_relaxed);
     }
+    det_point("worker ends");
     hand_over(w);
-    falls_asleep(w, clock_mono_ns());
+    falls_asleep(w, os_now());
     if (h->node->hooks.worker_ended)
         h->node->hooks.worker_ended(w);
     epoch_part(&t->reader);
     proc_drop_cells(t);
     pidtab_flush(&h->node->pids, &t->pids);
     sched_self = NULL;
-    pthread_mutex_lock(&w->id_lock);
+    os_lock(&w->id_lock);
     /* release: partner is add_worker */
     atomic_store_explicit(&w->running_thread, false, memory_order_release);
-    pthread_mutex_unlock(&w->id_lock);
+    os_unlock(&w->id_lock);
+    det_point("worker ended");
     /* Its timers, and a notification that it may have got in these last moments, are now somebody else's business. */
     host_notify(h);
     return NULL;
 }
 
 void worker_signal(struct worker *w, int sig) {
-    pthread_mutex_lock(&w->id_lock);
+    os_lock(&w->id_lock);
     if (atomic_load_explicit(&w->running_thread, memory_order_relaxed))
-        pthread_kill(w->id, sig);
-    pthread_mutex_unlock(&w->id_lock);
+        os_thread_signal(w->id, sig);
+    os_unlock(&w->id_lock);
 }
 
 struct pid worker_pid(struct worker *w) {
@@ -297,7 +293,7 @@ struct worker *worker_new(struct host *h, unsigned index) {
     w->thread.node = h->node;
     w->thread.worker = w;
     pthread_mutex_init(&w->id_lock, NULL);
-    wheel_init(&w->wheel, clock_mono_ns());
+    wheel_init(&w->wheel, os_now());
     return w;
 }
 
@@ -310,22 +306,18 @@ void worker_free(struct worker *w) {
 bool worker_launch(struct worker *w) {
     worker_join(w);
     atomic_store_explicit(&w->draining, false, memory_order_relaxed);
-    pthread_attr_t attr;
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, STACK_BYTES);
-    pthread_mutex_lock(&w->id_lock);
+    os_lock(&w->id_lock);
     /* Before the thread exists, which ends by clearing it; under the lock, since `id` belongs to it. */
     atomic_store_explicit(&w->running_thread, true, memory_order_relaxed);
-    w->joinable = pthread_create(&w->id, &attr, worker_main, w) == 0;
+    w->joinable = os_thread_start(&w->id, worker_main, w);
     if (!w->joinable)
         atomic_store_explicit(&w->running_thread, false, memory_order_relaxed);
-    pthread_mutex_unlock(&w->id_lock);
-    pthread_attr_destroy(&attr);
+    os_unlock(&w->id_lock);
     return w->joinable;
 }
 
 void worker_join(struct worker *w) {
     if (w->joinable)
-        pthread_join(w->id, NULL);
+        os_thread_join(w->id);
     w->joinable = false;
 }
