@@ -25,6 +25,7 @@ struct stuck {
 static struct {
     void (*changed)(void *ud);
     void *ud;
+    enum cfg_level stuck_level;
     _Atomic(struct env_list *) env; /* release by hooks_allow_env, acquire by env_allowed */
     _Atomic uint64_t hushed;        /* relaxed: set before that process runs */
     atomic_bool ending;             /* relaxed: a hint */
@@ -46,7 +47,56 @@ static void name(struct named *n, struct proc *p) {
         .pid = n->pid, .entry = atomic_load_explicit(&p->label, memory_order_relaxed), .host = p->host->id};
 }
 
+/* --- what tests print ------------------------------------------------------------------------------------------------- */
+
+#define CAPTURE_MAX 8192
+
+static struct {
+    const char *spared; /* constant once processes exist; NULL: nothing is captured */
+    pthread_mutex_t lock;
+    char text[CAPTURE_MAX];
+    size_t len;
+} captured = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+void hooks_capture(const char *spared) {
+    captured.spared = spared;
+}
+
+static bool capture(struct proc *p, const char *line, size_t len) {
+    const char *label = atomic_load_explicit(&p->label, memory_order_relaxed);
+    if (!captured.spared || (label && strcmp(label, captured.spared) == 0))
+        return false;
+    pthread_mutex_lock(&captured.lock);
+    if (len <= CAPTURE_MAX) {
+        size_t over = captured.len + len > CAPTURE_MAX ? captured.len + len - CAPTURE_MAX : 0;
+        memmove(captured.text, captured.text + over, captured.len - over);
+        captured.len -= over;
+        memcpy(captured.text + captured.len, line, len);
+        captured.len += len;
+    }
+    pthread_mutex_unlock(&captured.lock);
+    return true;
+}
+
+static bool capture_event(struct proc *p, const char *what, const char *text, size_t len) {
+    char line[512];
+    const char *label = atomic_load_explicit(&p->label, memory_order_relaxed);
+    int n = snprintf(line, sizeof line, "%s: %s: %.*s\n", label ? label : "?", what, len < 400 ? (int)len : 400, text);
+    return capture(p, line, n > 0 ? (size_t)n : 0);
+}
+
+static size_t take_prints(char *buf, size_t cap) {
+    pthread_mutex_lock(&captured.lock);
+    size_t n = captured.len < cap ? captured.len : cap;
+    memcpy(buf, captured.text, n);
+    captured.len = 0;
+    pthread_mutex_unlock(&captured.lock);
+    return n;
+}
+
 static void print(struct proc *p, const char *line, size_t len) {
+    if (capture(p, line, len))
+        return;
     if (!log_print_is_event()) {
         log_print(NULL, line, len);
         return;
@@ -83,6 +133,8 @@ static struct log_field field_of(const struct vm_field *f) {
 #define FIELDS_MAX 64
 
 static void event(struct proc *p, const struct vm_event *e) {
+    if (capture_event(p, "log", e->message, e->message_len))
+        return;
     struct named n;
     struct log_field fields[FIELDS_MAX + 2];
     size_t count = 0;
@@ -103,6 +155,8 @@ static void failed(struct proc *p, const char *entry, const struct failure *f, c
     bool terminated = f->how == EXIT_TERMINATED;
     if ((terminated && atomic_load_explicit(&the.ending, memory_order_relaxed)) ||
         (p->parent.n && p->parent.n == atomic_load_explicit(&the.hushed, memory_order_relaxed)))
+        return;
+    if (capture_event(p, "process failed", f->message, f->message_len))
         return;
     struct named n;
     name(&n, p);
@@ -136,7 +190,7 @@ void hooks_ending(void) {
 /* --- stuck workers -------------------------------------------------------------------------------------------------------- */
 
 /* Ticker thread, which cannot look at processes: only noted here. */
-static void stuck(struct worker *w, struct pid pid, int64_t ns) {
+static void note_stuck(struct worker *w, struct pid pid, int64_t ns) {
     pthread_mutex_lock(&the.lock);
     if (the.stuck_n < STUCK_MAX)
         the.stuck[the.stuck_n++] = (struct stuck){pid, w->host->index, w->index, ns};
@@ -169,7 +223,7 @@ static void report(struct node *n, const struct stuck *s) {
     const struct log_field fields[] = {LOG_INT("worker", s->worker), LOG_DUR("since", s->ns), {0}};
     static const char msg[] =
         "worker is stuck in a process that does not give way; another one takes its place";
-    log_event(CFG_LEVEL_WARN, &who, msg, sizeof msg - 1, fields);
+    log_event(the.stuck_level, &who, msg, sizeof msg - 1, fields);
 }
 
 void hooks_look(struct node *n) {
@@ -220,12 +274,13 @@ bool hooks_allow_env(const struct cfg_strings *patterns) {
 /* --- life ----------------------------------------------------------------------------------------------------------------------- */
 
 const struct node_hooks hooks_of_node = {
-    .preempt = vm_preempt, .stuck = stuck, .worker_ended = vm_worker_ended};
+    .preempt = vm_preempt, .stuck = note_stuck, .worker_ended = vm_worker_ended};
 const struct vm_hooks hooks_of_vm = {
-    .print = print, .failed = failed, .log = event, .log_enabled = level_enabled, .env_allowed = env_allowed};
+    .print = print, .failed = failed, .log = event, .log_enabled = level_enabled, .take_prints = take_prints, .env_allowed = env_allowed};
 
-void hooks_open(void (*changed)(void *ud), void *ud) {
+void hooks_open(void (*changed)(void *ud), void *ud, enum cfg_level stuck) {
     the.changed = changed;
+    the.stuck_level = stuck;
     the.ud = ud;
     the.stuck_n = 0;
     atomic_store_explicit(&the.hushed, 0, memory_order_relaxed);

@@ -11,8 +11,8 @@
 #include "config/config.h"
 #include "vm/vm.h"
 
-/* `changed` is called, by any thread, when hooks_look has something to report. */
-void hooks_open(void (*changed)(void *ud), void *ud);
+/* `changed` is called, by any thread, when hooks_look has something to report. `stuck`: the level of such a report. */
+void hooks_open(void (*changed)(void *ud), void *ud, enum cfg_level stuck);
 void hooks_close(void);
 
 /* To be given to node_create and vm_create. */
@@ -24,6 +24,10 @@ bool hooks_allow_env(const struct cfg_strings *patterns);
 
 /* Failures of this process' children are not reported. */
 void hooks_hush(struct pid parent);
+
+/* From now on, what processes of other entries than `spared` print and log is kept, the newest of it, for the driver of
+ * tests to take (vm_hooks.take_prints). Before there are processes. */
+void hooks_capture(const char *spared);
 
 /* The program ends: processes that are terminated from now on are not reported. */
 void hooks_ending(void);

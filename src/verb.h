@@ -20,6 +20,8 @@ extern const struct verb verbs[];
 extern const struct options_syntax verb_run_syntax, verb_check_syntax;
 int verb_run(const struct options *o);
 int verb_check(const struct options *o);
+extern const struct options_syntax verb_test_syntax;
+int verb_test(const struct options *o);
 
 /* Whether the argument names a Lua file, not an entry or a configuration. */
 bool verb_is_script(const char *name);

@@ -4,6 +4,7 @@
 
 const struct verb verbs[] = {
     {"run", &verb_run_syntax, verb_run},
+    {"test", &verb_test_syntax, verb_test},
     {"check", &verb_check_syntax, verb_check},
     {0},
 };

@@ -224,7 +224,7 @@ static bool declared(const struct ventry *e, const char *name) {
 }
 
 /* Pushes the compiled chunk of a library; raises when it is unknown or broken. */
-static void push_import_chunk(lua_State *L, struct vstate *vs, const char *id) {
+void env_push_entry(lua_State *L, struct vstate *vs, const char *id) {
     struct ventry *lib = ventry_find(vs->vm, id, strlen(id));
     if (!lib)
         luaL_error(L, "library not found: %s", id);
@@ -249,7 +249,7 @@ static int require_import(lua_State *L, struct vstate *vs, const struct vimport 
     lua_pushvalue(L, key);
     lua_pushlightuserdata(L, vs);
     lua_rawset(L, loaded);
-    push_import_chunk(L, vs, import->id);
+    env_push_entry(L, vs, import->id);
     lua_pushstring(L, import->alias);
     if (lua_pcall(L, 1, 1, 0) != 0) {
         lua_pushvalue(L, key);

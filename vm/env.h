@@ -28,6 +28,9 @@ bool env_push_module(lua_State *L, const char *name);
  * the prelude only, user code must never get hold of it. */
 bool env_push_real(lua_State *L, const char *name);
 
+/* Pushes the compiled chunk of an entry's code as a function in the process' environment. Raises when there is none. */
+void env_push_entry(lua_State *L, struct vstate *vs, const char *id);
+
 /* Pushes the compiled chunk of the prelude's part vm/lua/NAME.lua. Raises when there is none. */
 void env_push_prelude(lua_State *L, const char *name);
 

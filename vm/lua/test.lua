@@ -3,7 +3,7 @@
 -- A file is a process of its own. It collects its blocks, runs them in order in its main coroutine and tells the driver
 -- of each test's start and end; so the driver knows which test hangs, or has taken the process down with it, and
 -- starts the file anew behind that one.
-local lib, environment, drain, M = ...
+local lib, environment, drain, load, M = ...
 
 local string, table, errors = lib("string"), lib("table"), lib("errors")
 local base = lib("_base")
@@ -501,6 +501,11 @@ function M.main(body)
     return { main = function(plan) return run_file(body, plan) end }
 end
 
+-- The main of `troupe test` for a file, whose code is the entry plan.id.
+function M.file(plan)
+    return run_file(load(plan.id), plan)
+end
+
 -- test.run_cases(f), for files that are written as ordinary entries.
 function M.run_cases(body)
     return M.main(body).main
@@ -573,9 +578,12 @@ local function printer(plan)
 end
 
 -- plan: { items, jobs, timeout_ms, tap, filter, color, verbose }; an item is { entry, host, suite, kind = "file"|"entry",
--- name, timeout_ms }. Returns { passed, failed, skipped }.
+-- name, timeout_ms }. Returns true, or nil and why not.
 function M.drive(plan)
     local process, time, channel = lib("process"), lib("time"), lib("channel")
+    if type(plan) == "string" then
+        plan = lib("json").decode(plan)
+    end
     plan.print = environment().print
     local out, sum = printer(plan), { passed = 0, failed = 0, skipped = 0 }
     local queue, running, active = {}, {}, 0
@@ -613,7 +621,7 @@ function M.drive(plan)
     end
 
     local function start(item)
-        local args = item.kind == "file" and { driver = process.pid(), skip = item.skip or 0, filter = plan.filter } or nil
+        local args = item.kind == "file" and { driver = process.pid(), skip = item.skip or 0, filter = plan.filter, id = item.id } or nil
         local pid, err = process.spawn_monitored(item.entry, item.host, args)
         if not pid then
             count(item, { name = item.name or "load", status = "fail", message = tostring(err), stack = err:stack() })
@@ -702,5 +710,11 @@ function M.drive(plan)
         end
     end
     out.finish(sum)
-    return sum
+    if sum.failed > 0 then
+        return nil, sum.failed .. " failed"
+    end
+    if sum.passed + sum.skipped == 0 then
+        return nil, "no tests found"
+    end
+    return true
 end

@@ -1,0 +1,7 @@
+local function main(worker_pid)
+local ok, err = process.unmonitor(worker_pid)
+
+return { ok = ok, err = err }
+end
+
+return { main = main }
