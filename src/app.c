@@ -92,7 +92,8 @@ struct app *app_open(struct config *c, const struct app_options *o, char *err, s
     }
     app->o = *o;
     app->config = cfg_ref(c);
-    hooks_open(o->changed, o->ud);
+    /* The tool lets a program wait for whoever reads what it prints: that is no trouble. */
+    hooks_open(o->changed, o->ud, o->quiet ? CFG_LEVEL_DEBUG : CFG_LEVEL_WARN);
     if (!open_all(app, err, cap)) {
         app_close(app);
         return NULL;

@@ -10,12 +10,11 @@
 #include "src/log.h"
 #include "src/mainloop.h"
 #include "src/notify.h"
+#include "src/patience.h"
 #include "src/start.h"
 
 #define PROGRAM "trouped"
-#define PRINT_PATIENCE (100 * DUR_MS)
-/* For what should take no time: the log's last lines, the end of threads. */
-#define END_PATIENCE (2 * DUR_SEC)
+#define PRINT_PATIENCE (80 * DUR_MS) /* less than what makes a worker count as stuck */
 /* How much longer than shutdown.timeout the supervisor may take to say that everything has stopped. */
 #define STOP_GRACE (1 * DUR_SEC)
 
@@ -188,13 +187,13 @@ int daemon_run(struct config *c, const struct cfg_options *load) {
     the.status = EXIT_CODE_INTERNAL;
     run(c);
     /* What was said so far is written before anything that may hang: a thread stuck in C is not waited for. */
-    log_flush(END_PATIENCE);
+    int64_t patience = log_flush(FLUSH_PATIENCE) ? FLUSH_PATIENCE : STUCK_PATIENCE;
     mainloop_exit_within(END_PATIENCE, the.status);
     if (the.app)
         app_end(the.app);
     if (the.status == EXIT_CODE_OK)
         log_info("stopped");
     app_close(the.app);
-    log_close(END_PATIENCE);
+    log_close(patience);
     return the.status;
 }

@@ -81,7 +81,8 @@ static bool capture(struct proc *p, const char *line, size_t len) {
 static bool capture_event(struct proc *p, const char *what, const char *text, size_t len) {
     char line[512];
     const char *label = atomic_load_explicit(&p->label, memory_order_relaxed);
-    int n = snprintf(line, sizeof line, "%s: %s: %.*s\n", label ? label : "?", what, len < 400 ? (int)len : 400, text);
+    int n = snprintf(line, sizeof line, "%s: %s: %.*s\n", label ? label : "?", what,
+                     len < 400 ? (int)len : 400, text);
     return capture(p, line, n > 0 ? (size_t)n : 0);
 }
 
@@ -275,8 +276,12 @@ bool hooks_allow_env(const struct cfg_strings *patterns) {
 
 const struct node_hooks hooks_of_node = {
     .preempt = vm_preempt, .stuck = note_stuck, .worker_ended = vm_worker_ended};
-const struct vm_hooks hooks_of_vm = {
-    .print = print, .failed = failed, .log = event, .log_enabled = level_enabled, .take_prints = take_prints, .env_allowed = env_allowed};
+const struct vm_hooks hooks_of_vm = {.print = print,
+                                     .failed = failed,
+                                     .log = event,
+                                     .log_enabled = level_enabled,
+                                     .take_prints = take_prints,
+                                     .env_allowed = env_allowed};
 
 void hooks_open(void (*changed)(void *ud), void *ud, enum cfg_level stuck) {
     the.changed = changed;

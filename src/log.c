@@ -254,11 +254,12 @@ bool log_open(const struct log_options *o) {
     return true;
 }
 
-void log_flush(int64_t patience_ns) {
+bool log_flush(int64_t patience_ns) {
     struct outlet *const all[] = {outlet_of(&the.out), outlet_of(&the.journal), outlet_of(&the.err)};
+    bool ok = true;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-        if (all[i])
-            outlet_flush(all[i], patience_ns);
+        ok &= !all[i] || outlet_flush(all[i], patience_ns);
+    return ok;
 }
 
 static uint64_t close_one(_Atomic(struct outlet *) *place, int64_t patience_ns) {

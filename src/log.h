@@ -33,8 +33,8 @@ bool log_open(const struct log_options *o);
 /* Other settings from now on. */
 void log_set(enum cfg_level level, enum cfg_format format, enum cfg_print print);
 
-/* Waits until what is queued is written; a sink that does not move for `patience_ns` is not waited for. */
-void log_flush(int64_t patience_ns);
+/* Waits until what is queued is written; false: a sink did not move for `patience_ns` and was not waited for longer. */
+bool log_flush(int64_t patience_ns);
 
 /* Writes what is queued, then ends. A sink that does not move for `patience_ns` loses the rest. */
 void log_close(int64_t patience_ns);

@@ -4,10 +4,13 @@
 #include <ev.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/dur.h"
 #include "src/exitcode.h"
 
 static struct {
@@ -15,15 +18,32 @@ static struct {
     struct ev_loop *loop;
     ev_async async;
     atomic_bool wake, stop, hangup; /* relaxed: ev_async_send orders them */
-    atomic_int stops;               /* relaxed: signals of either kind so far */
+    atomic_int first_stop;          /* relaxed: SIGINT or SIGTERM, the first that came; 0 */
+    _Atomic int64_t first_ns;       /* relaxed: when */
     volatile sig_atomic_t late_status;
 } the;
+
+/* Who signals a process and then its group, as timeout(1) does, means it once. */
+#define SAME_NS (20 * DUR_MS)
+
+static void count_stop(int sig) {
+    int64_t now = clock_mono_ns(), first = 0;
+    if (atomic_compare_exchange_strong_explicit(&the.first_ns, &first, now, memory_order_relaxed,
+                                                memory_order_relaxed)) {
+        atomic_store_explicit(&the.first_stop, sig, memory_order_relaxed);
+        return;
+    }
+    int first_sig =
+        atomic_load_explicit(&the.first_stop, memory_order_relaxed); /* 0: noted at this very moment */
+    if (now - first > SAME_NS || (first_sig && first_sig != sig))
+        _exit(EXIT_CODE_FAILED);
+}
 
 /* Any thread. ev_async_send may be called in signal handlers. */
 static void on_signal(int sig) {
     int saved = errno;
-    if (sig != SIGHUP && atomic_fetch_add_explicit(&the.stops, 1, memory_order_relaxed) > 0)
-        _exit(EXIT_CODE_FAILED);
+    if (sig != SIGHUP)
+        count_stop(sig);
     atomic_store_explicit(sig == SIGHUP ? &the.hangup : &the.stop, true, memory_order_relaxed);
     if (the.loop) /* NULL: the program ends already */
         ev_async_send(the.loop, &the.async);
@@ -32,6 +52,12 @@ static void on_signal(int sig) {
 
 static void on_late(int sig) {
     _exit(the.late_status);
+}
+
+/* libev cannot go on; it would abort. */
+static void on_trouble(const char *what) {
+    fprintf(stderr, "event loop: %s: %s\n", what, strerror(errno));
+    _exit(EXIT_CODE_INTERNAL);
 }
 
 static bool take(atomic_bool *flag) {
@@ -56,7 +82,9 @@ static void handle(int sig, void (*fn)(int sig)) {
 
 bool mainloop_open(const struct mainloop_handlers *h) {
     the.h = *h;
-    atomic_store_explicit(&the.stops, 0, memory_order_relaxed);
+    atomic_store_explicit(&the.first_stop, 0, memory_order_relaxed);
+    atomic_store_explicit(&the.first_ns, 0, memory_order_relaxed);
+    ev_set_syserr_cb(on_trouble);
     the.loop = ev_loop_new(EVFLAG_AUTO);
     if (!the.loop)
         return false;

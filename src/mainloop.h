@@ -2,7 +2,7 @@
  * mainloop: the main thread's event loop: signals, wake-ups by other threads, and (through libev) whatever else waits.
  *
  * SIGINT and SIGTERM come as events once; the second of them, of either kind, ends the program at once with status 1,
- * also when the loop is not running. SIGHUP comes as an event each time. SIGPIPE is ignored.
+ * also when the loop is not running (the same one within 20 ms counts as one). SIGHUP comes as an event each time. SIGPIPE is ignored.
  * One per program; main thread, except mainloop_wake.
  */
 #ifndef SRC_MAINLOOP_H

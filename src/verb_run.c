@@ -12,13 +12,13 @@
 #include "src/input.h"
 #include "src/log.h"
 #include "src/mainloop.h"
+#include "src/patience.h"
 #include "src/result.h"
 #include "src/runner.h"
 #include "src/start.h"
 #include "src/verb.h"
 
 #define DEFAULT_CONFIG "/etc/troupe/troupe.yaml"
-#define END_PATIENCE (2 * DUR_SEC)
 
 enum { OPT_CONFIG, OPT_HOST, OPT_SET, OPT_STRICT, OPT_HELP };
 
@@ -220,13 +220,13 @@ static int run_logged(struct config *c) {
         return the.status;
     }
     run_app(c);
-    log_flush(END_PATIENCE);
+    int64_t patience = log_flush(FLUSH_PATIENCE) ? FLUSH_PATIENCE : STUCK_PATIENCE;
     mainloop_exit_within(END_PATIENCE, the.status);
     if (the.app)
         app_end(the.app);
     runner_close(the.runner);
     app_close(the.app);
-    log_close(END_PATIENCE);
+    log_close(patience);
     return the.status;
 }
 
