@@ -1,6 +1,8 @@
 #include "vm/vm.h"
 
 #include "base/alloc.h"
+#include "vm/codec.h"
+#include "vm/mod_process.h"
 #include "vm/bus.h"
 #include "vm/pool.h"
 #include "vm/preempt.h"
@@ -42,6 +44,7 @@ void vm_destroy(struct vm *vm) {
 
 void vm_worker_ended(struct worker *w) {
     pool_worker_ended(w);
+    codec_buf_free(process_scratch());
 }
 
 bool vm_preempts_compiled(const struct vm *vm) {
