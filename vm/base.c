@@ -9,6 +9,7 @@
 #include "vm/env.h"
 #include "vm/message.h"
 #include "vm/preempt.h"
+#include "vm/strlib.h"
 #include "vm/task.h"
 #include "vm/vm_impl.h"
 #include "vm/wippy.h"
@@ -149,7 +150,9 @@ void base_seal(lua_State *L, const char *type) {
 }
 
 static void trim_string(lua_State *L) {
-    drop(L, "dump");
+    static const char *const gone[] = {"dump", "find", "match", "gmatch", "gfind", "gsub"};
+    for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++)
+        drop(L, gone[i]);
     /* luaopen_string has given all strings its own metatable: nobody may read or change it. */
     lua_pushliteral(L, "");
     if (lua_getmetatable(L, -1)) {
@@ -162,6 +165,7 @@ static void trim_string(lua_State *L) {
 /* table.new and table.clear wait in package.preload, where the table library has put them. */
 static void extend_table(lua_State *L) {
     static const char *const extra[] = {"new", "clear"};
+    drop(L, "sort");
     lua_getfield(L, LUA_REGISTRYINDEX, "_PRELOAD");
     for (int i = 0; i < 2 && lua_type(L, -1) == LUA_TTABLE; i++) {
         lua_pushfstring(L, "table.%s", extra[i]);
@@ -199,8 +203,19 @@ static void trim_os(lua_State *L) {
     lua_replace(L, -2);
 }
 
-const struct vlib vlib_string = {"string", NULL, trim_string, VLIB_GLOBAL | VLIB_ALWAYS | VLIB_STANDARD};
-const struct vlib vlib_table = {"table", NULL, extend_table, VLIB_GLOBAL | VLIB_ALWAYS | VLIB_STANDARD};
+bool base_push_late(lua_State *L, const char *lib, const char *key) {
+    if (strcmp(lib, LUA_STRLIBNAME) == 0)
+        return strlib_push_late(L, key);
+    if (strcmp(lib, LUA_TABLIBNAME) != 0 || strcmp(key, "sort") != 0)
+        return false;
+    env_push_prelude(L, "table");
+    env_push_real(L, "_base");
+    lua_call(L, 1, 1);
+    return true;
+}
+
+const struct vlib vlib_string = {"string", strlib_funcs, trim_string, VLIB_GLOBAL | VLIB_ALWAYS | VLIB_STANDARD | VLIB_LATE};
+const struct vlib vlib_table = {"table", NULL, extend_table, VLIB_GLOBAL | VLIB_ALWAYS | VLIB_STANDARD | VLIB_LATE};
 const struct vlib vlib_math = {"math", NULL, NULL, VLIB_GLOBAL | VLIB_ALWAYS | VLIB_STANDARD};
 const struct vlib vlib_bit = {"bit", NULL, NULL, VLIB_GLOBAL | VLIB_ALWAYS | VLIB_STANDARD};
 const struct vlib vlib_os = {"os", NULL, trim_os, VLIB_GLOBAL | VLIB_ALWAYS | VLIB_STANDARD};
@@ -227,8 +242,19 @@ static int coro_put_off(lua_State *L) {
 
 /* A blocking call cannot be passed on: it raises where it was made, at the next resume. */
 static int coro_refuse(lua_State *L) {
-    task_refuse(L, vstate_of(L));
-    return 0;
+    struct vstate *vs = vstate_of(L);
+    struct task *t = vs->current;
+    if (t->state != TASK_MATCH) {
+        task_refuse(L, vs);
+        return 0;
+    }
+    /* A search needs nobody: it goes on here, and the coroutine gets its results. */
+    vs->blocked = false;
+    t->state = TASK_READY;
+    int n = strlib_finish(L, vs, t);
+    if (t->raise)
+        preempt_raise(L, vs);
+    return n;
 }
 
 /* "main" or "task" when the running coroutine is one of the scheduler's, false in those made by create and wrap. */

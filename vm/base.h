@@ -27,4 +27,8 @@ void base_seed_random(lua_State *L);
 
 extern const struct vlib vlib_string, vlib_table, vlib_math, vlib_bit, vlib_os, vlib_coroutine;
 
+/* Pushes the member `key` of a standard library if it is one of those that are written in Lua, so that they can be interrupted
+ * and what they call may block: string.gsub, table.sort. */
+bool base_push_late(lua_State *L, const char *lib, const char *key);
+
 #endif

@@ -38,6 +38,12 @@ static int lib_member(lua_State *L) {
             lua_rawset(L, 1);
             return 1;
         }
+    if (lib->flags & VLIB_LATE && base_push_late(L, lib->name, key)) {
+        lua_pushvalue(L, 2);
+        lua_pushvalue(L, -2);
+        lua_rawset(L, 1);
+        return 1;
+    }
     /* A member table is a proxy of its own, kept in the proxy of its parent. */
     char full[64];
     snprintf(full, sizeof full, "%s.%s", lib->name, key);

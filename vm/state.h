@@ -37,6 +37,7 @@ struct vstate;
     X(EXECUTOR, "executor")                                                                           \
     X(FUTURE, "future")                                                                               \
     X(SUBSCRIPTION, "subscription")                                                                   \
+    X(SEARCH, "search")                                                                               \
     X(EXTERN_CHANNEL, "channel") /* only a metatable, as TIMER_CHANNEL */
 
 enum vtype {

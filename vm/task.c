@@ -13,6 +13,7 @@
 #include "vm/panic.h"
 #include "vm/preempt.h"
 #include "vm/spawn.h"
+#include "vm/strlib.h"
 #include "vm/timer.h"
 #include "vm/upgrade.h"
 #include "vm/vm_impl.h"
@@ -161,6 +162,8 @@ static int push_wake(struct vstate *vs, struct task *t) {
         return t->nargs;
     case WAKE_NOTHING:
         return 0;
+    case WAKE_MATCH:
+        return strlib_continue(t->co, vs, t);
     case WAKE_REPLY:
         return reply_push(t->co, vs, t);
     default:
@@ -174,6 +177,11 @@ static enum step run_task(struct proc *p, struct vstate *vs, struct task *t) {
     vs->current = t;
     int n = push_wake(vs, t);
     lua_State *co = t->co;
+    if (n < 0) {
+        vs->current = NULL;
+        task_ready(vs, t, WAKE_MATCH);
+        return STEP_AGAIN;
+    }
     t->state = TASK_READY;
     if (t->raise)
         preempt_raise(co, vs);
@@ -193,9 +201,9 @@ static enum step run_task(struct proc *p, struct vstate *vs, struct task *t) {
                 vs->upgrade_now = true;
                 return STEP_EXIT;
             }
-            if (t->state != TASK_READY)
+            if (t->state != TASK_READY && t->state != TASK_MATCH)
                 return STEP_WAIT;
-            task_ready(vs, t, WAKE_NOTHING); /* it only gave way */
+            task_ready(vs, t, t->state == TASK_MATCH ? WAKE_MATCH : WAKE_NOTHING); /* it only gave way */
             return STEP_AGAIN;
         }
         vs->preempted = false;
@@ -243,6 +251,7 @@ static bool hopeful(const struct task *t) {
         return false;
     case TASK_SLEEP:
     case TASK_WAIT_PROC:
+    case TASK_MATCH:
     case TASK_READY:
         return true;
     default:

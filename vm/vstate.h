@@ -55,7 +55,7 @@ enum registry_slot {
 };
 
 /* Why a coroutine of the process does not run. */
-enum task_state { TASK_READY, TASK_RECEIVE, TASK_SEND, TASK_SELECT, TASK_SLEEP, TASK_WAIT_PROC, TASK_UPGRADE, TASK_DEAD };
+enum task_state { TASK_READY, TASK_RECEIVE, TASK_SEND, TASK_SELECT, TASK_SLEEP, TASK_WAIT_PROC, TASK_UPGRADE, TASK_MATCH /* vm/strlib.h */, TASK_DEAD };
 
 /* What a ready task is resumed with. */
 enum wake_kind {
@@ -65,6 +65,7 @@ enum wake_kind {
     WAKE_VALUE,    /* a value handed over by a sender stands in the anchor's slot of the task */
     WAKE_CLOSED,   /* the channel was closed: nil, false for a receiver, an error for a sender */
     WAKE_SENT,     /* a blocked send went through */
+    WAKE_MATCH,    /* its search goes on */
     WAKE_REPLY     /* `msg` is a reply of the kind that the task waits for */
 };
 

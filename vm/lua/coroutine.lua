@@ -32,10 +32,9 @@ function pass_on(co, ok, ...)
     end
     -- Below us is a C function (a comparator of table.sort, say), through which nothing can yield.
     if why == "block" then
-        refuse()
-    else
-        put_off()
+        return pass_on(co, resume(co, refuse()))
     end
+    put_off()
     return pass_on(co, resume(co))
 end
 
