@@ -32,7 +32,7 @@ T := $(P)/tests
 # --- compiler -------------------------------------------------------------------------------------------------------
 
 ifeq ($(origin CC),default)
-CC := $(if $(filter asan tsan fuzz,$(VARIANT)),clang,gcc)
+CC := $(if $(filter asan tsan fuzz det,$(VARIANT)),clang,gcc)
 endif
 PKG_CONFIG ?= pkg-config
 
@@ -47,7 +47,7 @@ CFLAGS.asan      := $(SANITIZE) -fsanitize=address,undefined -fno-sanitize-recov
 CFLAGS.tsan      := $(SANITIZE) -fsanitize=thread
 CFLAGS.fuzz      := $(SANITIZE) -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 CFLAGS.valgrind  := -O1
-CFLAGS.det       := -O1
+CFLAGS.det       = $(CFLAGS.asan)
 ifeq ($(CFLAGS.$(VARIANT)),)
 $(error VARIANT=$(VARIANT): unknown; one of release, tiny, asan, tsan, valgrind, det, fuzz)
 endif
@@ -83,7 +83,7 @@ LUAJIT_LIBS    := $(B)/luajit/lib/libluajit.a
 endif
 
 # Memory checkers bring their own malloc.
-JEMALLOC := $(if $(filter asan tsan valgrind fuzz,$(VARIANT)),,-l:libjemalloc_pic.a)
+JEMALLOC := $(if $(filter asan tsan valgrind fuzz det,$(VARIANT)),,-l:libjemalloc_pic.a)
 LIBS = $(LUAJIT_LIBS) -lev $(JEMALLOC) $(PKG_LIBS) -lm -ldl
 
 # --- sources --------------------------------------------------------------------------------------------------------
@@ -196,6 +196,10 @@ TEST_FILES := $(wildcard tests/unit/test_*.c tests/stress/test_*.c tests/fuzz/fu
 archives_of = $(foreach p,support $(PARTS),$(if $(filter $(1):$(p),$(TEST_PARTS)),$(O)/lib$(p).a))
 $(foreach f,$(TEST_FILES),$(eval $(patsubst tests/%.c,$(T)/%,$(f:tests/unit/%=tests/%)): $(call archives_of,$(f))))
 
+# Programs of tests/det are built in the variant det only.
+$(T)/det/explore: $(patsubst %.c,$(O)/%.o,$(wildcard tests/det/*.c)) $(O)/libsched.a $(O)/libbase.a
+	$(call link)
+
 .PHONY: tests fuzz-targets
 tests: $(UNIT_TESTS) $(STRESS_TESTS) $(FUZZ_TARGETS)
 fuzz-targets: $(FUZZ_TARGETS)
@@ -229,10 +233,10 @@ check-asan: ## the tests with AddressSanitizer and UndefinedBehaviorSanitizer
 check-tsan: ## scheduler and base tests with ThreadSanitizer
 	$(call checked,tsan,tests,unit stress)
 
-check-det: ## scheduler tests, workers interleaved by a seeded generator (SEED=, SEEDS= how many from there)
-	$(call checked,det,tests,--seed $(SEED) --seeds $(SEEDS) unit stress)
+check-det: ## the scheduler's interleavings, explored by seed (SEED=, SEEDS= how many from there; tests/det/README.md)
+	$(call checked,det,$(B)/det/tests/det/explore,--seed $(SEED) --seeds $(SEEDS) det)
 SEED  ?= 1
-SEEDS ?= 20
+SEEDS ?= 1000
 
 check-valgrind: ## unit tests under valgrind
 	$(call checked,valgrind,tests,unit)

@@ -87,6 +87,7 @@ static enum name_status insert(struct sched_thread *t, struct names *n, struct n
     struct proc *p = holder(t, fresh->pid);
     if (!p)
         return NAME_NO_PROCESS;
+    det_point("names: holder lives");
     struct place at = find(n, fresh->text, fresh->len);
     if (at.entry && holder(t, at.entry->pid))
         return pid_eq(at.entry->pid, fresh->pid) ? NAME_OK : NAME_TAKEN;

@@ -406,10 +406,6 @@ static int ask(struct pid pid, int (*fn)(struct proc *p, void *ud)) {
     return atomic_load(&q.answer);
 }
 
-static void no_name(const char *name, size_t len, struct pid pid, void *ud) {
-    cr_expect(false, "%.*s is left", (int)len, name);
-}
-
 /*
  * The storm may abate: everybody waits, and nobody whom the others know is left. Then all are given a message. But somebody who
  * is runnable while every worker sleeps was forgotten.
@@ -473,7 +469,7 @@ static void run_storm(unsigned workers) {
     for (int i = 0; i < AUDITORS; i++)
         proc_kill(sched_self, auditors[i], reason("the storm is over"));
     AWAIT(box_live(&storm.box) == 0);
-    names_each(sched_self, no_name, NULL);
+    cr_expect(box_names(&storm.box) == 0);
     box_close(&storm.box);
 
 #define X(name) printf(", %llu " #name, (unsigned long long)atomic_load(&storm.name));

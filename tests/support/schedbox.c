@@ -38,6 +38,14 @@ uint64_t box_live(struct box *b) {
     return host_live(b->host);
 }
 
+size_t box_names(struct box *b) {
+    size_t n = 0;
+    for (size_t i = 0; i < NAMES_BUCKETS; i++)
+        for (struct name_entry *e = atomic_load(&b->node->names.buckets[i]); e; e = atomic_load(&e->next))
+            n++;
+    return n;
+}
+
 /* --- actors --------------------------------------------------------------------------------------------------- */
 
 static void actor_deliver(struct proc *p, struct msg *m) {

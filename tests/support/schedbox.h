@@ -45,6 +45,9 @@ struct box box_open(unsigned workers, const struct host_limits *limits, const st
 void box_close(struct box *b);
 uint64_t box_live(struct box *b);
 
+/* Entries in the table of names, those of ended processes included. While nobody registers. */
+size_t box_names(struct box *b);
+
 struct actor;
 struct actor_ops {
     void (*message)(struct actor *a, struct msg *m); /* takes it over; NULL: dropped */
