@@ -545,11 +545,37 @@ static int channel_new(lua_State *L) {
 }
 
 const luaL_Reg chan_methods[] = {{"receive", chan_receive},
-                                   {"send", chan_send},
                                    {"close", chan_close_method},
                                    {"case_receive", chan_case_receive},
                                    {"case_send", chan_case_send},
                                    {NULL, NULL}};
+/* Pushes ch:send and channel.select as programs see them: vm/lua/channel.lua. */
+static void push_wrapped(lua_State *L) {
+    env_push_prelude(L, "channel");
+    lua_pushcclosure(L, chan_send, 0);
+    lua_pushcclosure(L, channel_select, 0);
+    lua_call(L, 2, 2);
+}
+
+/* Args: the method table, a key that is not in it. */
+int chan_missing(lua_State *L) {
+    const char *key = lua_tostring(L, 2);
+    if (!key || strcmp(key, "send") != 0)
+        return 0;
+    push_wrapped(L);
+    lua_settop(L, -2);
+    lua_pushvalue(L, 2);
+    lua_pushvalue(L, -2);
+    lua_rawset(L, 1);
+    return 1;
+}
+
+static void open_channel(lua_State *L) {
+    push_wrapped(L);
+    lua_setfield(L, -3, "select");
+    lua_settop(L, -2);
+}
+
 static const luaL_Reg meta[] = {CHAN_META, {NULL, NULL}};
 static int case_tostring(lua_State *L) {
     lua_pushfstring(L, "case: %p", lua_topointer(L, 1));
@@ -559,5 +585,5 @@ static const luaL_Reg case_meta[] = {{"__tostring", case_tostring}, {NULL, NULL}
 const struct vtype_desc vtype_desc_CHANNEL = {chan_methods, meta};
 const struct vtype_desc vtype_desc_CASE = {NULL, case_meta};
 
-static const luaL_Reg channel_funcs[] = {{"new", channel_new}, {"select", channel_select}, {NULL, NULL}};
-const struct vlib vlib_channel = {"channel", channel_funcs, NULL, VLIB_GLOBAL | VLIB_ALWAYS};
+static const luaL_Reg channel_funcs[] = {{"new", channel_new}, {NULL, NULL}};
+const struct vlib vlib_channel = {"channel", channel_funcs, open_channel, VLIB_GLOBAL | VLIB_ALWAYS};

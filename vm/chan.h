@@ -44,7 +44,8 @@ void chan_drop_queue(struct vstate *vs, struct chan *ch);
 extern const luaL_Reg chan_methods[];
 int chan_len(lua_State *L);
 int chan_tostring(lua_State *L);
-#define CHAN_META {"__len", chan_len}, {"__tostring", chan_tostring}
+int chan_missing(lua_State *L);
+#define CHAN_META {"__len", chan_len}, {"__tostring", chan_tostring}, {"__missing", chan_missing}
 
 extern const struct vlib vlib_channel;
 

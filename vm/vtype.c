@@ -30,6 +30,19 @@ static void add_functions(lua_State *L, const luaL_Reg *reg) {
     }
 }
 
+/* A type's metamethod "__missing" is asked for methods that are not there: those that are made at their first use. */
+static void add_missing(lua_State *L, const struct vtype_desc *desc) {
+    for (const luaL_Reg *m = desc->meta; m && m->name; m++)
+        if (desc->methods && strcmp(m->name, "__missing") == 0) {
+            lua_getfield(L, -1, "__index");
+            lua_createtable(L, 0, 1);
+            lua_pushcclosure(L, m->func, 0);
+            lua_setfield(L, -2, "__index");
+            lua_setmetatable(L, -2);
+            lua_settop(L, -2);
+        }
+}
+
 /* Pushes a new metatable for `type` and keeps it in the type's registry slot. */
 static void make_meta(lua_State *L, enum vtype type) {
     const struct vtype_desc *desc = types[type].desc;
@@ -41,6 +54,7 @@ static void make_meta(lua_State *L, enum vtype type) {
         add_functions(L, desc->methods);
         lua_setfield(L, -2, "__index");
     }
+    add_missing(L, desc);
     add_functions(L, desc->meta); /* after the method table: an __index of its own replaces it */
     lua_pushvalue(L, -1);
     lua_rawseti(L, LUA_REGISTRYINDEX, (int)type);

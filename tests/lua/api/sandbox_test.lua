@@ -1,0 +1,156 @@
+-- lua-api.md, section 1: the sandbox.
+local HOST, NS = "app:processes", "app.test.api:"
+
+describe("1. Sandbox:", function()
+    it("globals are the safe part of the base library", function()
+        for name in ("assert error getmetatable ipairs next pairs pcall print rawequal rawget rawset require select setmetatable tonumber tostring type unpack xpcall collectgarbage _VERSION _G"):gmatch("%S+") do
+            assert.not_nil(_G[name], name)
+        end
+    end)
+    it("load*, dofile, setfenv, getfenv, newproxy, module are not there", function()
+        for name in ("load loadstring loadfile dofile setfenv getfenv newproxy module"):gmatch("%S+") do
+            assert.is_nil(_G[name], name)
+        end
+    end)
+    it("no io, debug, ffi, jit, package", function()
+        for name in ("io debug ffi jit package"):gmatch("%S+") do
+            assert.is_nil(_G[name], name)
+            assert.has_error(function() require(name) end)
+        end
+    end)
+    it("string table math bit coroutine, without string.dump", function()
+        for name in ("string table math bit coroutine os process channel time errors"):gmatch("%S+") do
+            assert.is_table(_G[name], name)
+        end
+        assert.is_nil(string.dump)
+        assert.is_function(table.new)
+        assert.is_function(table.clear)
+        assert.is_function(table.move)
+        assert.same({ 1, 2, 1, 2 }, table.move({ 1, 2 }, 1, 2, 3, { 1, 2 }))
+    end)
+    it("os has time date clock difftime getenv only", function()
+        for name in ("time date clock difftime getenv"):gmatch("%S+") do
+            assert.is_function(os[name], name)
+        end
+        for name in ("execute exit remove rename tmpname setlocale"):gmatch("%S+") do
+            assert.is_nil(os[name], name)
+        end
+    end)
+    it("os.getenv reads only names allowed by runtime.env", function()
+        assert.equal("from the environment", os.getenv("TEST_VALUE"))
+        assert.is_nil(os.getenv("PATH"))
+        assert.is_nil(os.getenv("TEST_NOT_SET"))
+    end)
+    it("require answers built-in modules and raises for others, saying how to declare them", function()
+        assert.equal(time, require("time"))
+        local ok, err = pcall(require, "no.such.module")
+        assert.is_false(ok)
+        assert.match("module 'no.such.module' not found", err)
+        assert.match("imports", err)
+    end)
+    it("aliases from imports are instantiated once per process", function()
+        local r = assert(process.exec(NS .. "with_import", HOST))
+        assert.same({ n = 1, same = true, upper = "X" }, r)
+        assert.equal(1, process.exec(NS .. "with_import", HOST).n)
+    end)
+    it("with a modules list, other built-in modules are not found", function()
+        assert.equal("ok", process.exec(NS .. "limited", HOST, "json"))
+        assert.equal("ok", process.exec(NS .. "limited", HOST, "errors"))
+        assert.equal("ok", process.exec(NS .. "limited", HOST, "process"))
+        assert.equal("ok", process.exec(NS .. "limited", HOST, "channel"))
+        assert.match("module 'time' not found.*modules", process.exec(NS .. "limited", HOST, "time"))
+    end)
+    it("methods added to string work on strings", function()
+        function string.first_letter(s) return s:sub(1, 1) end
+        assert.equal("a", ("abc"):first_letter())
+        string.first_letter = nil
+        assert.has_error(function() return ("abc"):first_letter() end)
+    end)
+end)
+
+describe("1. Yielding calls work inside", function()
+    local function wait() time.sleep("1ms") return true end
+    it("pcall and xpcall", function()
+        assert.same({ true, true }, { pcall(wait) })
+        assert.same({ true, true }, { xpcall(wait, tostring) })
+        local ok, err = pcall(function() wait() error("after", 0) end)
+        assert.is_false(ok)
+        assert.equal("after", err)
+    end)
+    it("coroutines of the program", function()
+        local co = coroutine.create(function(a) wait() local b = coroutine.yield(a + 1) wait() return b + 1 end)
+        assert.same({ true, 2 }, { coroutine.resume(co, 1) })
+        assert.equal("suspended", coroutine.status(co))
+        assert.same({ true, 11 }, { coroutine.resume(co, 10) })
+        assert.equal("dead", coroutine.status(co))
+        local f = coroutine.wrap(function() wait() coroutine.yield("y") wait() return "r" end)
+        assert.equal("y", f())
+        assert.equal("r", f())
+        assert.has_error(f)
+    end)
+    it("nested coroutines", function()
+        local function nest(n)
+            if n == 0 then wait() return "bottom" end
+            local inner = coroutine.wrap(function() return nest(n - 1) end)
+            return inner()
+        end
+        assert.equal("bottom", nest(20))
+    end)
+    it("metamethods", function()
+        local t = setmetatable({}, {
+            __index = function() wait() return "i" end, __newindex = function() wait() end,
+            __add = function() wait() return "+" end, __concat = function() wait() return ".." end,
+            __eq = function() wait() return true end, __lt = function() wait() return true end,
+            __call = function() wait() return "()" end, __unm = function() wait() return "-" end,
+        })
+        t.x = 1
+        assert.same({ "i", "+", "..", "()", "-" }, { t.x, t + 1, t .. 1, t(), -t })
+        assert.is_true(t < setmetatable({}, getmetatable(t)))
+    end)
+    it("iterators", function()
+        local n = 0
+        for i in function(_, i) wait() i = (i or 0) + 1 return i <= 3 and i or nil end do n = n + i end
+        assert.equal(6, n)
+    end)
+    it("comparators of table.sort and callbacks of gsub: they work or say why not", function()
+        local ok, err = pcall(table.sort, { 3, 1, 2 }, function(a, b) wait() return a < b end)
+        assert.truthy(ok or tostring(err):find("attempt to yield across C%-call boundary"), tostring(err))
+        ok, err = pcall(string.gsub, "abc", ".", function() wait() return "x" end)
+        assert.truthy(ok or tostring(err):find("attempt to yield across C%-call boundary"), tostring(err))
+        wait()
+        assert.is_true(wait())
+    end)
+    it("and receiving in a coroutine below table.sort raises there", function()
+        local ok, err = pcall(table.sort, { 2, 1 }, function(a, b)
+            return coroutine.wrap(function() channel.new():receive() return a < b end)()
+        end)
+        assert.is_false(ok)
+        assert.match("attempt to yield across C%-call boundary", tostring(err))
+    end)
+    it("coroutine.spawn runs at once up to its first blocking call", function()
+        local order = {}
+        coroutine.spawn(function(a, b)
+            order[#order + 1] = a .. b
+            wait()
+            order[#order + 1] = "later"
+        end, "x", "y")
+        assert.same({ "xy" }, order)
+        time.sleep("5ms")
+        assert.same({ "xy", "later" }, order)
+    end)
+    it("an uncaught error in any coroutine ends the process with it", function()
+        local v, err = process.exec(NS .. "child_raises", HOST)
+        assert.is_nil(v)
+        assert.match("in a coroutine", tostring(err))
+    end)
+    it("a coroutine that waits cannot be resumed by the program", function()
+        local co
+        local seen = {}
+        co = coroutine.create(function() wait() return 1 end)
+        coroutine.spawn(function() seen.first = { coroutine.resume(co) } end)
+        seen.second = { coroutine.resume(co) }
+        time.sleep("5ms")
+        assert.same({ true, 1 }, seen.first)
+        assert.is_false(seen.second[1])
+    end)
+end)
