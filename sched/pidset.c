@@ -52,17 +52,32 @@ static bool resize(struct pidset *s, uint32_t cap) {
     return true;
 }
 
+static enum pidset_add add_few(struct pidset *s, struct pid p) {
+    if (find_few(s, p) < s->n)
+        return PIDSET_PRESENT;
+    if (s->n < PIDSET_INLINE)
+        s->u.few[s->n] = p;
+    else if (!resize(s, 8))
+        return PIDSET_NO_MEMORY;
+    else
+        s->u.table[find(s, p)] = p;
+    s->n++;
+    return PIDSET_ADDED;
+}
+
 enum pidset_add pidset_add(struct pidset *s, struct pid p) {
     assert(!pid_none(p));
-    if (pidset_has(s, p))
+    if (!s->cap)
+        return add_few(s, p);
+    uint32_t i = find(s, p);
+    if (!pid_none(s->u.table[i]))
         return PIDSET_PRESENT;
-    if (!s->cap && s->n < PIDSET_INLINE) {
-        s->u.few[s->n++] = p;
-        return PIDSET_ADDED;
+    if ((s->n + 1) * 4 > s->cap * 3) {
+        if (!resize(s, s->cap * 2))
+            return PIDSET_NO_MEMORY;
+        i = find(s, p);
     }
-    if ((s->n + 1) * 4 > s->cap * 3 && !resize(s, s->cap ? s->cap * 2 : 8))
-        return PIDSET_NO_MEMORY;
-    s->u.table[find(s, p)] = p;
+    s->u.table[i] = p;
     s->n++;
     return PIDSET_ADDED;
 }
