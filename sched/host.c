@@ -47,35 +47,51 @@ static void overflow_append(struct host *h, struct proc *first, struct proc *las
     os_unlock(&h->overflow_lock);
 }
 
-/* The ring is full: half of it and `p` go where everybody finds them. */
-static void spill(struct worker *w, struct proc *p) {
-    struct proc *first = NULL, *last = NULL;
-    uint64_t n = 1;
-    for (unsigned i = 0; i < RUNQ_SIZE / 2; i++) {
-        struct proc *q = runq_take(&w->runq);
-        if (!q)
-            break;
-        if (last)
-            last->run_next = q;
-        else
-            first = q;
-        last = q;
-        n++;
-    }
-    if (last)
-        last->run_next = p;
-    else
-        first = p;
-    overflow_append(w->host, first, p, n);
+static void own_begin(struct worker *w) {
+    w->in_slot = 1;
+    atomic_signal_fence(memory_order_seq_cst);
 }
 
+static void own_end(struct worker *w) {
+    atomic_signal_fence(memory_order_seq_cst);
+    w->in_slot = 0;
+}
+
+void worker_flush(struct worker *w) {
+    if (!w->later_first)
+        return;
+    own_begin(w);
+    overflow_append(w->host, w->later_first, w->later_last, w->later_len);
+    w->later_first = w->later_last = NULL;
+    w->later_len = 0;
+    own_end(w);
+}
+
+/*
+ * While anything waits in the overflow, what comes later has to go behind it, and not into the ring, which would never
+ * get empty enough to let it in: a process woken in a burst would starve beside a program that keeps spawning. The worker
+ * collects a few before it takes the lock.
+ */
 void worker_enqueue(struct worker *w, struct proc *p) {
-    if (!runq_put(&w->runq, p))
-        spill(w, p);
+    bool waiting = w->later_first || atomic_load_explicit(&w->host->overflow_len, memory_order_relaxed);
+    if (!waiting && runq_put(&w->runq, p))
+        return;
+    own_begin(w);
+    p->run_next = NULL;
+    if (w->later_last)
+        w->later_last->run_next = p;
+    else
+        w->later_first = p;
+    w->later_last = p;
+    w->later_len++;
+    own_end(w);
+    if (w->later_len >= LATER_MAX)
+        worker_flush(w);
 }
 
 void host_take_overflow(struct worker *w) {
     struct host *h = w->host;
+    worker_flush(w);
     uint64_t n = atomic_load_explicit(&h->overflow_len, memory_order_relaxed);
     uint32_t room = RUNQ_SIZE - runq_len(&w->runq);
     if (!n || room < RUNQ_SIZE / 2)
@@ -143,11 +159,18 @@ void worker_on_signal(struct worker *w) {
     if (w->in_slot || !atomic_load_explicit(&w->give_woken, memory_order_relaxed))
         return;
     atomic_store_explicit(&w->give_woken, false, memory_order_relaxed);
-    struct proc *p = w->woken;
-    if (!p)
+    struct proc *p = w->woken, *later = w->later_first;
+    if (!p && !later)
         return;
-    w->woken = NULL;
-    inject(w->host, p);
+    w->woken = w->later_first = w->later_last = NULL;
+    w->later_len = 0;
+    if (p)
+        inject(w->host, p);
+    while (later) { /* not by worker_flush: this thread may hold its lock */
+        struct proc *next = later->run_next;
+        inject(w->host, later);
+        later = next;
+    }
     host_notify(w->host);
 }
 

@@ -88,9 +88,11 @@ struct worker {
     struct proc *woken; /* the last-in slot; owner, and its own signal handler */
     int64_t chain_tick; /* when the current chain through the last-in slot began */
     int64_t seen_tick;  /* the coarse tick at which the common queues were looked at last */
+    struct proc *later_first, *later_last; /* on their way to the overflow, see worker_enqueue */
+    uint32_t later_len;
     uint32_t rng;
     size_t memory_change;          /* of its processes, not yet in host.memory */
-    volatile sig_atomic_t in_slot; /* the owner is changing `woken`: its signal handler keeps away */
+    volatile sig_atomic_t in_slot; /* the owner is changing `woken` or `later_*`: its signal handler keeps away */
 
     /* Read by the ticker. */
     _Alignas(64) _Atomic uint64_t run_seq; /* odd while a process runs; relaxed */

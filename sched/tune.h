@@ -17,6 +17,7 @@
 #define EPOCH_BATCH                                                                                          \
     TUNE(256, 2) /* retired items that are worth a membarrier (1-2 us) and a walk over the readers */
 #define NAMES_BUCKETS TUNE(1u << 16, 8u) /* fixed: a million names make chains of sixteen */
+#define LATER_MAX TUNE(32, 2)            /* processes collected before they are put behind the overflow */
 #define COMMON_EVERY TUNE(64, 2)         /* dispatches after which the common queues come first */
 #define SPINS TUNE(40, 1)                /* looks around before a worker parks */
 #define STUCK_NS INT64_C(100000000)      /* in one process for so long: a spare worker takes the place */

@@ -205,6 +205,7 @@ static struct proc *next_proc(struct worker *w, unsigned *count) {
 static void hand_over(struct worker *w) {
     struct proc *p = take_woken(w);
     struct sched_thread outsider = {.node = w->host->node};
+    worker_flush(w);
     while (p || (p = runq_take(&w->runq))) {
         host_wake(&outsider, p, false);
         p = NULL;

@@ -25,8 +25,11 @@ void worker_signal(struct worker *w, int sig);
 /* The pid of what it runs now, none outside; a hint. Any thread. */
 struct pid worker_pid(struct worker *w);
 
-/* Adds to the tail of its ring, or to the host's overflow. Its own thread. */
+/* Adds to the tail of its ring or, while something waits there, behind the host's overflow. Its own thread. */
 void worker_enqueue(struct worker *w, struct proc *p);
+
+/* What worker_enqueue has collected goes into the overflow. Its own thread. */
+void worker_flush(struct worker *w);
 
 /* Everything that other threads put in, oldest first, chained by run_next. A worker. */
 struct proc *host_take_injected(struct host *h);
