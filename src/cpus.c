@@ -1,16 +1,16 @@
 #include "src/cpus.h"
 
-#include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 unsigned cpus_of_quota(const char *text) {
-    uint64_t quota, period;
-    if (sscanf(text, "%" SCNu64 " %" SCNu64, &quota, &period) != 2 ||
-        !period) // NOLINT(cert-err34-c): the kernel's
+    char *end, *last;
+    unsigned long long quota = strtoull(text, &end, 10), period = strtoull(end, &last, 10);
+    if (end == text || last == end || !period)
         return 0;
-    uint64_t n = quota / period + (quota % period != 0);
+    unsigned long long n = quota / period + (quota % period != 0);
     return n < 1 ? 1 : n > 4096 ? 4096 : (unsigned)n;
 }
 

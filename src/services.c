@@ -206,13 +206,12 @@ void services_event(struct services *set, struct service *s, enum service_event 
 
 /* --- work ------------------------------------------------------------------------------------------------------------------ */
 
-static void forget(struct services *set, struct service *s) {
+static void free_service(struct services *set, struct service *s) {
     drop_def(set, &s->def);
     drop_def(set, &s->next);
     set->ops->forget(set->ud, s);
     if (set->culprit == s || set->victim == s)
         set->culprit = set->victim = NULL;
-    HASH_DEL(set->all, s);
     mem_free(s->needs);
     mem_free(s->users);
     mem_free(s);
@@ -232,7 +231,8 @@ static void remove_service(struct services *set, struct service *s) {
         unlink_from(s->needs[i]->users, &s->needs[i]->users_n, s);
     for (size_t i = 0; i < s->users_n; i++)
         unlink_from(s->users[i]->needs, &s->users[i]->needs_n, s);
-    forget(set, s);
+    HASH_DEL(set->all, s);
+    free_service(set, s);
 }
 
 static void use_next(struct services *set, struct service *s) {
@@ -534,8 +534,13 @@ void services_open(struct services *set, const struct services_ops *ops, void *u
 }
 
 void services_close(struct services *set) {
-    while (set->all)
-        forget(set, set->all);
+    struct service *s = set->all;
+    HASH_CLEAR(hh, set->all);
+    while (s) {
+        struct service *next = s->hh.next;
+        free_service(set, s);
+        s = next;
+    }
     mem_free(set->heap);
     set->heap = NULL;
     set->heap_n = set->heap_cap = 0;
