@@ -87,6 +87,7 @@ static void withdraw(struct vstate *vs, struct vsub *s) {
     if (s->next_own)
         s->next_own->link_own = s->link_own;
     s->chan = NULL;
+    vs->bus_subs--;
 }
 
 void bus_drop_all(struct vstate *vs) {
@@ -142,12 +143,21 @@ const struct vtype_desc vtype_desc_EXTERN_CHANNEL = {chan_methods, extern_chan_m
 
 /* --- the module events --------------------------------------------------------------------------------------------- */
 
+/* Every event is held against every subscription of the node: one process must not make that slow for all. */
+#define SUBS_MAX 1000
+#define SUB_TEXT_MAX 1024
+
 static int subscribe(lua_State *L) {
     struct vstate *vs = vstate_of(L);
     size_t system_len, kind_len = 0;
     const char *system = luaL_checklstring(L, 1, &system_len), *kind = luaL_optlstring(L, 2, NULL, &kind_len);
     if (system_len == 0 || (kind && kind_len == 0))
         return errobj_nil(L, ERRKIND_INVALID, "subscribe: the %s is empty", system_len ? "kind" : "system");
+    if (vs->bus_subs >= SUBS_MAX)
+        return errobj_nil(L, ERRKIND_RATE_LIMITED, "subscribe: this process has %d subscriptions already", SUBS_MAX);
+    if (system_len + kind_len > SUB_TEXT_MAX)
+        return errobj_nil(L, ERRKIND_INVALID, "subscribe: system and kind have %zu bytes, more than %d",
+                          system_len + kind_len, SUB_TEXT_MAX);
     struct subscription *o = vtype_new(L, VTYPE_SUBSCRIPTION, sizeof *o);
     lua_createtable(L, 1, 0);
     o->chan = chan_new(L, CHAN_EXTERN, 0);
@@ -173,6 +183,7 @@ static int subscribe(lua_State *L) {
     if (s->next_own)
         s->next_own->link_own = &s->next_own;
     vs->subs = s;
+    vs->bus_subs++;
     struct vbus *b = vs->vm->bus;
     pthread_rwlock_wrlock(&b->lock);
     s->next = b->subs;

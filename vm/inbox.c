@@ -8,6 +8,7 @@
 #include "vm/env.h"
 #include "vm/errobj.h"
 #include "vm/future.h"
+#include "vm/life.h"
 #include "vm/message.h"
 #include "vm/spawn.h"
 #include "vm/task.h"
@@ -256,7 +257,8 @@ int inbox_listen(lua_State *L) {
     }
     ch = chan_new(L, CHAN_TOPIC, 0);
     chan_anchor(L, vs, ch);
-    ch->topic = mem_alloc(len);
+    if (life_charge(vs, len))
+        ch->topic = mem_alloc(len);
     if (!ch->topic)
         return luaL_error(L, "not enough memory");
     memcpy(ch->topic, topic, len);
@@ -278,6 +280,7 @@ int inbox_unlisten(lua_State *L) {
         if (*at == ch) {
             *at = ch->next_topic;
             mem_free(ch->topic);
+            vs->charged -= ch->topic_len;
             ch->topic = NULL;
             /* What was delivered before is lost to nobody: it is handed on like any message without a listener. */
             struct msgq left = ch->queue;

@@ -39,6 +39,51 @@
 #define BLOCK_SIZE 7168
 #define BLOCK_HEAD ((sizeof(struct vstate) + 15) & ~(size_t)15)
 
+/*
+ * Over its limit, the process ends at its next instruction, whatever it catches. Until then small requests are still
+ * granted: an error for want of memory in the midst of anything is what LuaJIT has been tested for least.
+ */
+#define OVERDRAFT_ONE (64u * 1024)
+#define OVERDRAFT_ALL (1024u * 1024)
+
+static bool overdraw(struct vstate *vs, size_t more) {
+    if (!vs->over_memory) {
+        vs->over_memory = true;
+        vs->memory_then = vs->memory;
+        if (vs->current)
+            preempt_arm(vs, 1);
+    }
+    return more <= OVERDRAFT_ONE && vs->memory + more <= vs->memory_then + OVERDRAFT_ALL;
+}
+
+/* What the process has published is in the host's sum already (but for what its worker collects, WORKER_MEMORY_STEP). */
+static bool over_host_limit(struct vstate *vs, size_t more) {
+    struct host *h = vs->proc->host;
+    uint64_t limit = host_limit(h, memory);
+    if (!limit || !vs->current)
+        return false;
+    uint64_t own = vs->memory + vs->charged + more - vs->proc->memory_counted;
+    int64_t sum = (int64_t)(atomic_load_explicit(&h->memory, memory_order_relaxed) + own);
+    if (sum <= (int64_t)limit)
+        return false;
+    vs->over_host = true;
+    return true;
+}
+
+static bool over_limit(struct vstate *vs, size_t more) {
+    if (vs->memory_limit && vs->memory + vs->charged + more > vs->memory_limit)
+        return true;
+    /* Now and then: whenever another 64 KiB are begun. */
+    return ((vs->memory + more) ^ vs->memory) >> 16 && vs->proc && over_host_limit(vs, more);
+}
+
+bool life_charge(struct vstate *vs, size_t bytes) {
+    if (over_limit(vs, bytes) && !overdraw(vs, bytes))
+        return false;
+    vs->charged += bytes;
+    return true;
+}
+
 static void *state_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
     struct vstate *vs = ud;
     if (nsize == 0) {
@@ -54,14 +99,8 @@ static void *state_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
             return (char *)vs + BLOCK_HEAD;
         }
     }
-    if (nsize > osize && vs->memory_limit && vs->memory + (nsize - osize) > vs->memory_limit) {
-        if (!vs->over_memory) {
-            vs->over_memory = true;
-            if (vs->current)
-                preempt_arm(vs, 1); /* a pcall may catch the error, but the process ends */
-        }
+    if (nsize > osize && over_limit(vs, nsize - osize) && !overdraw(vs, nsize - osize))
         return NULL;
-    }
     void *p = ptr ? mem_realloc(ptr, nsize) : mem_alloc(nsize);
     if (p)
         vs->memory += nsize - osize;
@@ -137,7 +176,7 @@ void life_open(lua_State *L, struct vstate *vs) {
 void life_begin(struct vstate *vs, struct proc *p) {
     const struct vm_host *h = p->host->user;
     vs->proc = p;
-    vs->memory_limit = p->host->limits.process_memory;
+    vs->memory_limit = host_limit(p->host, process_memory);
     enum vm_compat compat = vs->entry->compat;
     if (compat == VM_COMPAT_INHERIT && h)
         compat = h->compat;

@@ -485,17 +485,42 @@ static int process_get_options(lua_State *L) {
 
 /* --- registry ----------------------------------------------------------------------------------------------------------------- */
 
+/* Names are no memory of the process that a limit would count: so many that it has given away, or holds, are too many. */
+#define NAMES_MAX 65536
+
+static uint32_t names_held(struct proc *p) {
+    struct names *names = &p->host->node->names;
+    uint32_t n = 0;
+    pthread_mutex_lock(&names->lock);
+    for (struct name_entry *e = p->names; e; e = e->next_own)
+        n++;
+    pthread_mutex_unlock(&names->lock);
+    return n;
+}
+
+/* vs->names also counts what others have taken away since: counted anew when it matters. */
+static bool too_many_names(struct vstate *vs, struct pid pid) {
+    if (vs->names >= NAMES_MAX && pid_eq(pid, vs->proc->pid))
+        vs->names = names_held(vs->proc);
+    return vs->names >= NAMES_MAX;
+}
+
 static int registry_register(lua_State *L) {
     size_t len, pid_len;
     const char *name = luaL_checklstring(L, 1, &len);
-    struct pid pid = vstate_of(L)->proc->pid;
+    struct vstate *vs = vstate_of(L);
+    struct pid pid = vs->proc->pid;
     const char *text = NULL;
     if (!lua_isnoneornil(L, 2)) {
         text = luaL_checklstring(L, 2, &pid_len);
         pid = proc_lookup(sched_self, text, pid_len);
     }
+    if (too_many_names(vs, pid))
+        return errobj_false(L, ERRKIND_RATE_LIMITED, "register: %s: this process has registered %d names already", name,
+                            NAMES_MAX);
     switch (pid_none(pid) ? NAME_NO_PROCESS : names_register(sched_self, name, len, pid)) {
     case NAME_OK:
+        vs->names++;
         lua_pushboolean(L, 1);
         return 1;
     case NAME_TAKEN:

@@ -290,8 +290,14 @@ static enum step run_ready(struct proc *p, struct vstate *vs) {
 
 static void limit_failure(struct proc *p, struct vstate *vs) {
     failure_release(p->failure);
-    p->failure = failure_format(ERRKIND_RATE_LIMITED, EXIT_LIMIT,
-                                "memory limit exceeded: more than %zu bytes (process_memory)", vs->memory_limit);
+    if (vs->over_host)
+        p->failure = failure_format(ERRKIND_RATE_LIMITED, EXIT_LIMIT,
+                                    "memory limit exceeded: the processes of host %s use more than %llu bytes (memory)",
+                                    p->host->id, (unsigned long long)host_limit(p->host, memory));
+    else
+        p->failure =
+            failure_format(ERRKIND_RATE_LIMITED, EXIT_LIMIT,
+                           "memory limit exceeded: more than %zu bytes (process_memory)", vs->memory_limit);
 }
 
 static int64_t coarse_tick(const struct vstate *vs) {

@@ -9,6 +9,7 @@
 #include "vm/chan.h"
 #include "vm/errobj.h"
 #include "vm/future.h"
+#include "vm/life.h"
 #include "vm/mod_process.h"
 #include "vm/task.h"
 #include "vm/durobj.h"
@@ -57,7 +58,7 @@ static struct vtimer *vtimer_new(lua_State *L, struct vstate *vs, enum use use) 
     struct vm_host *h = vs->proc->host->user;
     if (h && h->max_timers && vs->timers >= h->max_timers)
         return NULL;
-    struct vtimer *v = mem_calloc(1, sizeof *v);
+    struct vtimer *v = life_charge(vs, sizeof *v) ? mem_calloc(1, sizeof *v) : NULL;
     if (!v) {
         luaL_error(L, "not enough memory");
         return NULL;
@@ -111,6 +112,7 @@ static void give_up(struct vstate *vs, struct vtimer *v) {
     if (v->next)
         v->next->link = v->link;
     vs->timers--;
+    vs->charged -= sizeof *v;
     v->kept = false;
     /* acquire: partner is signal_dropped. While the signal is in our own mailbox nobody else touches it. */
     if (!atomic_load_explicit(&v->under_way, memory_order_acquire))

@@ -172,12 +172,14 @@ struct vstate {
 
     /* From here on everything is the process', and zero when it begins. */
     struct proc *proc;
-    bool wippy, over_memory;
+    size_t memory_then; /* when over_memory was set */
+    size_t charged; /* bytes outside of the state that count as its memory: life_charge */
+    bool wippy, over_memory, over_host /* the host's limit, not its own */;
     bool preempted, blocked;     /* what just yielded was interrupted; was a blocking call */
     bool top_level;              /* its file runs, main has not begun */
     volatile sig_atomic_t armed; /* the hook is set; by the preempt signal in this thread */
     volatile sig_atomic_t hook_changes; /* the hook is being set or taken away: the signal's handler keeps away */
-    uint32_t timers, live_tasks, waiting_tasks; /* waiting_tasks: in TASK_WAIT_PROC */
+    uint32_t timers, bus_subs, names, live_tasks, waiting_tasks; /* waiting_tasks: in TASK_WAIT_PROC */
     int anchor_next, anchor_free;
     unsigned arg_count;
     uint8_t topic_at;
@@ -238,8 +240,9 @@ static inline void vstate_set_word(lua_State *L, enum word w) {
 
 /* Publishes the memory figure. */
 static inline void vm_account(struct vstate *vs) {
-    if (vs->memory != atomic_load_explicit(&vs->proc->memory, memory_order_relaxed))
-        proc_account(vs->proc, vs->memory);
+    size_t bytes = vs->memory + vs->charged;
+    if (bytes != atomic_load_explicit(&vs->proc->memory, memory_order_relaxed))
+        proc_account(vs->proc, bytes);
 }
 
 /* A message is used up: off the mailbox's books, and freed. */
