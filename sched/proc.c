@@ -299,16 +299,32 @@ static void link_went_down(struct proc *p, struct msg *m) {
     msg_free(m);
 }
 
+/* A relation that finds no memory here ends at once, as a failure: the other side must not wait for an event that never comes.
+ * The signal has the room of an event. */
+static void cannot_remember(struct proc *p, struct msg *m, enum msg_kind event) {
+    struct pid asker = m->from;
+    m->kind = (uint8_t)event;
+    m->from = p->pid;
+    m->u.failure = failure_format(ERRKIND_RATE_LIMITED, EXIT_LIMIT, "not enough memory");
+    post_or_free(sched_self, asker, m);
+}
+
 static void handle(struct proc *p, struct msg *m) {
     switch ((enum msg_kind)m->kind) {
     case SIG_MONITOR:
-        pidset_add(&p->watchers, m->from);
+        if (pidset_add(&p->watchers, m->from) == PIDSET_NO_MEMORY) {
+            cannot_remember(p, m, MSG_EXIT);
+            return;
+        }
         break;
     case SIG_DEMONITOR:
         pidset_remove(&p->watchers, m->from);
         break;
     case SIG_LINK:
-        pidset_add(&p->links, m->from);
+        if (pidset_add(&p->links, m->from) == PIDSET_NO_MEMORY) {
+            cannot_remember(p, m, MSG_LINK_DOWN);
+            return;
+        }
         break;
     case SIG_UNLINK:
         pidset_remove(&p->links, m->from);
@@ -359,8 +375,11 @@ static struct msg *exit_note(struct proc *p, enum msg_kind kind) {
     struct msg *m = msg_event(kind, len);
     if (m && len)
         memcpy(msg_data(m), p->result, len);
-    if (!m && len)
-        m = msg_event(kind, 0); /* the event matters more than the value */
+    /* The event matters more than the value, and who is never told waits for ever: memory may be back in a moment. */
+    for (int tries = 0; !m && tries < EXIT_NOTE_TRIES; tries++) {
+        os_yield();
+        m = msg_event(kind, 0);
+    }
     if (m) {
         m->from = p->pid;
         m->u.failure = failure_hold(p->failure);

@@ -10,9 +10,11 @@
 #include "sched/proc.h"
 
 static enum relation_status tell(struct proc *p, struct pid target, enum msg_kind kind) {
-    struct msg *m = msg_signal(kind, p->pid);
+    struct msg *m =
+        msg_event(kind, 0); /* with room for the answer, should the target have no memory for us */
     if (!m)
         return REL_NO_MEMORY;
+    m->from = p->pid;
     if (proc_post(sched_self, target, m) == SEND_OK)
         return REL_OK;
     msg_free(m);

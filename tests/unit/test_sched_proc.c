@@ -451,7 +451,7 @@ static int play(struct proc *p, void *ud) {
             ;
         AWAIT(!proc_alive(sched_self, child.pid) && atomic_load(&child.closed));
         proc_unlink(p, child.pid);
-        proc_unmonitor(p, child.pid);
+        return 1;
     }
     return 0;
 }
@@ -462,15 +462,21 @@ Test(sched_proc, every_allocation_may_fail, .timeout = 120) {
     puppet_spawn(&a, &b, NULL);
     puppet_trap(&a, true);
     mem_fault_arm(0);
-    puppet_do(&a, play, &a);
+    int monitored = puppet_do(&a, play, &a);
     long all = mem_fault_count();
-    cr_assert(all > 5);
+    cr_assert(all > 5 && all < 60);
     for (long n = 1; n <= all + 2; n++) {
         mem_fault_arm(n);
-        puppet_do(&a, play, &a);
+        monitored += puppet_do(&a, play, &a);
         mem_fault_arm(0);
     }
     AWAIT(box_live(&b) == 1);
+    puppet_settle(&a);
+    int exits = 0;
+    for (unsigned i = 0; i < puppet_count(&a); i++)
+        exits += a.notes[i].kind == MSG_EXIT;
+    cr_expect(puppet_count(&a) <= PUPPET_NOTES && exits == monitored, "%d EXITs of %d processes", exits,
+              monitored);
     box_close(&b);
 }
 
