@@ -70,8 +70,8 @@ struct behaviour {
 
 enum proc_flag {
     PROC_TRAP_LINKS = 1,
-    PROC_STARTED = 2, /* has been run once */
-    PROC_SYSTEM = 4,  /* not shown to users, not counted */
+    PROC_STARTED = 2,        /* has been run once */
+    PROC_SYSTEM = 4,         /* not shown to users, not counted */
     PROC_RESULT_BORROWED = 8 /* `result` belongs to the behaviour, until close */
 };
 
