@@ -9,6 +9,7 @@
 #include "src/exitcode.h"
 #include "src/log.h"
 #include "src/mainloop.h"
+#include "src/monitor.h"
 #include "src/notify.h"
 #include "src/patience.h"
 #include "src/start.h"
@@ -23,6 +24,7 @@ enum phase { BOOTING, RUNNING, STOPPING };
 static struct {
     const struct cfg_options *load;
     struct app *app;
+    struct monitor *monitor; /* NULL: none is configured */
     enum phase phase;
     int status;
     ev_timer deadline, watchdog;
@@ -150,6 +152,22 @@ static void start_watchdog(void) {
     ev_timer_start(mainloop_ev(), &the.watchdog);
 }
 
+static bool is_ready(void) {
+    return the.phase == RUNNING;
+}
+
+static bool start_monitor(const struct cfg_settings *s) {
+    char err[256];
+    if (!s->metrics.listen)
+        return true;
+    the.monitor = monitor_open(the.app, s->metrics.listen, is_ready, err, sizeof err);
+    if (!the.monitor) {
+        log_error("cannot start", LOG_STR("reason", err));
+        the.status = EXIT_CODE_IO;
+    }
+    return the.monitor;
+}
+
 static void run(struct config *c) {
     const struct mainloop_handlers handlers = {.wake = on_wake, .stop = on_stop, .hangup = on_hangup};
     const struct app_options o = {.changed = mainloop_wake};
@@ -164,6 +182,8 @@ static void run(struct config *c) {
         return;
     }
     log_info("starting", LOG_STR("version", TROUPE_VERSION), LOG_STR("config", the.load->file));
+    if (!start_monitor(cfg_settings(c)))
+        return;
     start_watchdog();
     the.phase = BOOTING;
     if (supervisor_boot(app_supervisor(the.app)))
@@ -187,6 +207,7 @@ int daemon_run(struct config *c, const struct cfg_options *load) {
     the.status = EXIT_CODE_INTERNAL;
     run(c);
     /* What was said so far is written before anything that may hang: a thread stuck in C is not waited for. */
+    monitor_close(the.monitor);
     int64_t patience = log_flush(FLUSH_PATIENCE) ? FLUSH_PATIENCE : STUCK_PATIENCE;
     mainloop_exit_within(END_PATIENCE, the.status);
     if (the.app)

@@ -9,7 +9,7 @@
     X(USAGE, 64, "wrong usage")                                                                              \
     X(NO_DAEMON, 69, "no daemon answers")                                                                    \
     X(INTERNAL, 70, "internal error, or not enough memory or threads")                                       \
-    X(IO, 74, "standard output cannot be written")                                                           \
+    X(IO, 74, "standard output cannot be written, or a socket cannot be made")                               \
     X(CONFIG, 78, "mistakes in the configuration")
 
 enum exit_code {

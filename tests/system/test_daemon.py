@@ -8,6 +8,8 @@ import resource
 import signal
 import time
 import unittest
+import urllib.error
+import urllib.request
 
 from programs import HEAD, PATIENCE, ROOT, TROUPED, Case, NotifySocket, entry, service
 
@@ -555,6 +557,42 @@ class Limits(Case):
             quiet = wakeups() == before
         self.assertTrue(quiet, "there was no second without a wake-up")
         self.assertEqual(daemon.stop(), 0)
+
+
+class Monitoring(Case):
+    def get(self, port, path):
+        try:
+            with urllib.request.urlopen("http://127.0.0.1:%s%s" % (port, path), timeout=PATIENCE) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def test_metrics_and_readiness(self):
+        slow = entry("slow", "repeat time.sleep('1ms') until process.registry.lookup('go') return function() %s end" % WAIT)
+        opener = entry("opener", main("""local ready = process.listen("ready")
+            print("waits") time.sleep("200ms") process.registry.register("go") """ + WAIT))
+        daemon = self.daemon('metrics: {listen: "127.0.0.1:0"}\n' + HEAD + slow + opener + service("a", "opener") +
+                             service("b", "slow"), ready=False)
+        port = daemon.await_text(r'msg="metrics are served" listen=127.0.0.1:0 port=(\d+)').group(1)
+        daemon.await_text("^waits$", "out")
+        self.assertEqual(self.get(port, "/healthz")[0], 200)
+        early = self.get(port, "/readyz")[0]
+        self.assertTrue(early == 503 or "msg=ready" in daemon.err)
+        daemon.await_text("msg=ready")
+        self.assertEqual(self.get(port, "/readyz"), (200, "ready\n"))
+        status, text = self.get(port, "/metrics")
+        self.assertEqual(status, 200)
+        self.assertRegex(text, r'(?m)^troupe_processes\{host="app:processes",entry="app:slow"\} 1$')
+        self.assertRegex(text, r'(?m)^troupe_service_restarts_total\{service="app:a"\} 0$')
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_address_in_use(self):
+        first = self.daemon('metrics: {listen: "127.0.0.1:0"}\n' + HEAD)
+        port = first.await_text(r'listen=127.0.0.1:0 port=(\d+)').group(1)
+        second = self.daemon('metrics: {listen: "127.0.0.1:%s"}\n' % port + HEAD, ready=False)
+        self.assertEqual(second.wait(), 74)
+        self.assertRegex(second.err, r'level=error msg="cannot start" reason="metrics.listen .*in use"')
+        self.assertEqual(first.stop(), 0)
 
 
 class Large(Case):
