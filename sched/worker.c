@@ -255,6 +255,8 @@ static void *worker_main(void *arg) {
     }
     det_point("worker ends");
     hand_over(w);
+    atomic_fetch_add_explicit(&h->memory, w->memory_change, memory_order_relaxed); /* a figure */
+    w->memory_change = 0;
     falls_asleep(w, os_now());
     if (h->node->hooks.worker_ended)
         h->node->hooks.worker_ended(w);
