@@ -24,15 +24,16 @@ struct outlet {
     pthread_t thread;
     pthread_mutex_t lock;  /* guards all below */
     pthread_cond_t filled; /* something to do for the thread */
-    pthread_cond_t moved;  /* something was written or dropped */
+    pthread_cond_t moved;  /* something was written or dropped, see took */
     struct block *first, *last;
     struct block *writing; /* taken out by the thread, the first one under way */
     struct block *spare;
-    size_t queued;   /* bytes put and not yet written */
-    uint64_t moves;  /* how often `moved` was signalled */
-    uint64_t lost;   /* records dropped and not yet told */
-    int64_t call_at; /* INT64_MAX: never */
-    bool stalled;    /* somebody's patience ended, and the sink has not moved since */
+    size_t queued;     /* bytes put and not yet written */
+    uint64_t moves;    /* how often something was written or dropped */
+    unsigned flushing; /* who waits for all of it */
+    uint64_t lost;     /* records dropped and not yet told */
+    int64_t call_at;   /* INT64_MAX: never */
+    bool stalled;      /* somebody's patience ended, and the sink has not moved since */
     bool closing;
     bool failing; /* the last write failed; the thread's */
 };
@@ -59,12 +60,14 @@ static bool wait_until(pthread_cond_t *c, pthread_mutex_t *m, int64_t until) {
 
 /* --- the thread ----------------------------------------------------------------------------------------------- */
 
-/* With the lock: `n` bytes are off the queue. */
+/* With the lock: `n` bytes are off the queue. Those who wait for room are woken when there is plenty: woken for every few
+ * bytes, they and the thread would do nothing but take turns. */
 static void took(struct outlet *o, size_t n) {
     o->queued -= n;
     o->moves++;
     o->stalled = false;
-    pthread_cond_broadcast(&o->moved);
+    if (o->flushing || o->queued <= o->limit / 2)
+        pthread_cond_broadcast(&o->moved);
 }
 
 /* Everything in the block, or what comes before an error. Returns that, or 0. */
@@ -211,12 +214,14 @@ static bool wait_for_room(struct outlet *o, size_t len, int64_t patience_ns) {
     if (patience_ns <= 0 || (o->stalled && patience_ns != OUTLET_FOREVER))
         return false;
     int64_t until = later(patience_ns);
-    do {
-        if (!wait_until(&o->moved, &o->lock, until)) {
+    bool more = true;
+    while (o->queued != 0 && o->queued + len > o->limit) {
+        if (!more) {
             o->stalled = true;
             return false;
         }
-    } while (o->queued != 0 && o->queued + len > o->limit);
+        more = wait_until(&o->moved, &o->lock, until);
+    }
     return true;
 }
 
@@ -281,12 +286,14 @@ void outlet_call_at(struct outlet *o, int64_t when_ns) {
 bool outlet_flush(struct outlet *o, int64_t patience_ns) {
     bool ok = true;
     pthread_mutex_lock(&o->lock);
+    o->flushing++;
     while (o->queued && ok) {
         uint64_t moves = o->moves;
         int64_t until = later(patience_ns);
         while (o->moves == moves && ok)
             ok = wait_until(&o->moved, &o->lock, until);
     }
+    o->flushing--;
     pthread_mutex_unlock(&o->lock);
     return ok;
 }
