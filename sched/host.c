@@ -60,10 +60,13 @@ static void own_end(struct worker *w) {
 void worker_flush(struct worker *w) {
     if (!w->later_first)
         return;
+    det_point("flush");
     own_begin(w);
-    overflow_append(w->host, w->later_first, w->later_last, w->later_len);
-    w->later_first = w->later_last = NULL;
-    w->later_len = 0;
+    if (w->later_first) { /* the signal handler may have been here since */
+        overflow_append(w->host, w->later_first, w->later_last, w->later_len);
+        w->later_first = w->later_last = NULL;
+        w->later_len = 0;
+    }
     own_end(w);
 }
 
@@ -78,6 +81,7 @@ void worker_enqueue(struct worker *w, struct proc *p) {
         return;
     own_begin(w);
     p->run_next = NULL;
+    det_point("enqueue: later");
     if (w->later_last)
         w->later_last->run_next = p;
     else

@@ -6,9 +6,11 @@
  * usage: explore [--seed FIRST] [--seeds COUNT] [SCENARIO...]
  * A failure prints the seed and the last steps; `explore --seed N --seeds 1 SCENARIO` replays it.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "sched/node.h"
 #include "sched/os.h"
@@ -516,23 +518,34 @@ static void give_away(void) {
     close_world();
 }
 
-/* It is told to give the slot up while it is filling it. */
+/* It is told to give up what it keeps for itself while it is changing that. c->goal: to how many it talks; more than its
+ * ring holds go to the overflow. */
 static enum step wake_without_end(struct cell *c, struct proc *p) {
-    for (uint64_t i = 0; i < 40; i++) {
-        SIM_CHECK(mail(p->pid, w.cells[i % 2].pid, 0) == SEND_OK);
+    for (int i = 0; i < 40; i++) {
+        SIM_CHECK(mail(p->pid, w.cells[i % c->goal].pid, 0) == SEND_OK);
         for (uint64_t k = sim_random(60); k; k--)
             os_yield();
     }
     return STEP_EXIT;
 }
-static void slot_signal(void) {
+static void signalled(int targets) {
     open_world(2);
-    cell_spawn((struct spawn){0}, (struct cell){0});
-    cell_spawn((struct spawn){0}, (struct cell){0});
-    cell_spawn((struct spawn){0}, (struct cell){.step = wake_without_end});
+    for (int i = 0; i < targets; i++)
+        cell_spawn((struct spawn){0}, (struct cell){0});
+    struct cell *waker =
+        cell_spawn((struct spawn){0}, (struct cell){.step = wake_without_end, .goal = targets});
     settle();
-    SIM_CHECK(w.cells[0].mail == 20 && w.cells[1].mail == 20 && w.cells[2].closed == 1);
+    int sum = 0;
+    for (int i = 0; i < targets; i++)
+        sum += w.cells[i].mail;
+    SIM_CHECK(sum == 40 && waker->closed == 1);
     close_world();
+}
+static void slot_signal(void) {
+    signalled(2);
+}
+static void later_signal(void) {
+    signalled(14);
 }
 
 /* --- the program ------------------------------------------------------------------------------------------------------------------------------------------- */
@@ -546,14 +559,50 @@ static const struct scenario {
     {"monitor_exit", monitor_exit}, {"names_exit", names_exit},
     {"cancel_stop", cancel_stop},   {"timer_stop", timer_stop},
     {"rescale", rescale},           {"give_away", give_away},
-    {"slot_signal", slot_signal},
+    {"slot_signal", slot_signal},   {"later_signal", later_signal},
 };
 enum { SCENARIOS = sizeof scenarios / sizeof scenarios[0] };
+
+/* A crash has to tell its seed as well; with AddressSanitizer, after its report. */
+static struct {
+    const struct scenario *scenario;
+    unsigned number;
+    uint64_t seed;
+} running;
+
+static void tell_crash(void) {
+    if (!running.scenario)
+        return;
+    printf("not ok %u - %s: seed %llu: crashed\n", running.number, running.scenario->name,
+           (unsigned long long)running.seed);
+    sim_print_trail();
+    fflush(stdout);
+}
+
+static void on_crash(int sig) {
+    tell_crash();
+    _exit(1);
+}
+
+__attribute__((weak)) void __sanitizer_set_death_callback(void (*callback)(void));
+
+static void watch_for_crashes(void) {
+    if (__sanitizer_set_death_callback) {
+        __sanitizer_set_death_callback(tell_crash);
+        return;
+    }
+    signal(SIGSEGV, on_crash);
+    signal(SIGABRT, on_crash);
+}
 
 static bool explore(const struct scenario *s, unsigned number, uint64_t first, uint64_t count) {
     uint64_t points = 0, switches = 0;
     for (uint64_t seed = first; seed < first + count; seed++) {
+        running.scenario = s;
+        running.number = number;
+        running.seed = seed;
         struct sim_result r = sim_run(seed, s->run);
+        running.scenario = NULL;
         points += r.points;
         switches += r.switches;
         if (r.failure) {
@@ -571,6 +620,7 @@ static bool explore(const struct scenario *s, unsigned number, uint64_t first, u
 }
 
 int main(int argc, char **argv) {
+    watch_for_crashes();
     uint64_t seed = 1, seeds = 200;
     const char *names[SCENARIOS];
     int wanted = 0;
