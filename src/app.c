@@ -132,6 +132,29 @@ struct host *app_host(struct app *app, const struct cfg_entry *e, char *err, siz
     return hosts_start(&app->hosts, app->config, e->host, err, cap);
 }
 
+/* Hosts that the entry needs, itself or through services. Levels see to it that this ends. */
+static bool start_hosts(struct app *app, const struct cfg_entry *e, char *err, size_t cap) {
+    const struct cfg_refs *requires = &cfg_lifecycle(e)->requires;
+    for (size_t i = 0; i < requires->n; i++)
+        if (!start_hosts(app, requires->v[i], err, cap))
+            return false;
+    if (e->kind == CFG_KIND_SERVICE)
+        return start_hosts(app, e->service->host->lifecycle.auto_start ? e : e->service->host->entry, err, cap);
+    return app_host(app, e, err, cap);
+}
+
+bool app_command(struct app *app, enum supervisor_command what, const char *id, char *err, size_t cap) {
+    const struct cfg_entry *e = cfg_find(app->config, id);
+    if (!e || e->kind != CFG_KIND_SERVICE) {
+        snprintf(err, cap, e ? "%s: is no service but of kind %s" : "%s: service not found", id, e ? e->kind_word : "");
+        return false;
+    }
+    if (what != SUPERVISOR_STOP && !start_hosts(app, e, err, cap))
+        return false;
+    snprintf(err, cap, "%s: not enough memory", id);
+    return supervisor_command(app->supervisor, what, id);
+}
+
 void app_hush(struct pid parent) {
     hooks_hush(parent);
 }

@@ -43,6 +43,12 @@ struct config *app_config(struct app *app);
 /* The host of an entry; started now if it does not start with the daemon. NULL: `err` says why. */
 struct host *app_host(struct app *app, const struct cfg_entry *e, char *err, size_t cap);
 
+/*
+ * Starts, stops or restarts a service by its id; what it needs is started first, hosts among it. What becomes of it, the
+ * supervisor's status tells. false: `err` says why not.
+ */
+bool app_command(struct app *app, enum supervisor_command what, const char *id, char *err, size_t cap);
+
 /* Failures of children of this process are not reported: their parent does it. */
 void app_hush(struct pid parent);
 

@@ -63,13 +63,15 @@ static int base_print(lua_State *L) {
 
 /* Only what cannot outlive the process; the collector's settings would, so such a state is not used again. */
 static int base_collectgarbage(lua_State *L) {
-    static const char *const names[] = {"collect", "count", "step", "stop", "restart", "setpause", "setstepmul", NULL};
-    static const int ops[] = {LUA_GCCOLLECT, LUA_GCCOUNT, LUA_GCSTEP,      LUA_GCSTOP,
+    static const char *const names[] = {"collect", "count",    "step",       "stop",
+                                        "restart", "setpause", "setstepmul", NULL};
+    static const int ops[] = {LUA_GCCOLLECT, LUA_GCCOUNT,    LUA_GCSTEP,      LUA_GCSTOP,
                               LUA_GCRESTART, LUA_GCSETPAUSE, LUA_GCSETSTEPMUL};
     int op = ops[luaL_checkoption(L, 1, "collect", names)];
     int arg = (int)luaL_optinteger(L, 2, 0);
     if (op == LUA_GCCOUNT) {
-        lua_pushnumber(L, (lua_Number)lua_gc(L, LUA_GCCOUNT, 0) + (lua_Number)lua_gc(L, LUA_GCCOUNTB, 0) / 1024);
+        lua_pushnumber(L,
+                       (lua_Number)lua_gc(L, LUA_GCCOUNT, 0) + (lua_Number)lua_gc(L, LUA_GCCOUNTB, 0) / 1024);
         return 1;
     }
     if (op != LUA_GCCOLLECT && op != LUA_GCSTEP)
@@ -95,10 +97,10 @@ static int os_getenv(lua_State *L) {
 
 /* --- the base library ----------------------------------------------------------------------------------------------- */
 
-static const char *const safe[] = {"assert",   "error",  "getmetatable", "ipairs", "next",     "pairs",
-                                   "pcall",    "rawequal", "rawget",     "rawset", "select",   "setmetatable",
-                                   "tonumber", "tostring", "type",       "unpack", "xpcall",   "_VERSION",
-                                   "gcinfo",   "rawlen"};
+static const char *const safe[] = {"assert", "error",        "getmetatable", "ipairs",   "next",
+                                   "pairs",  "pcall",        "rawequal",     "rawget",   "rawset",
+                                   "select", "setmetatable", "tonumber",     "tostring", "type",
+                                   "unpack", "xpcall",       "_VERSION",     "gcinfo",   "rawlen"};
 
 static const luaL_Reg own[] = {
     {"print", base_print}, {"collectgarbage", base_collectgarbage}, {"require", env_require}};
@@ -214,8 +216,10 @@ bool base_push_late(lua_State *L, const char *lib, const char *key) {
     return true;
 }
 
-const struct vlib vlib_string = {"string", strlib_funcs, trim_string, VLIB_GLOBAL | VLIB_ALWAYS | VLIB_STANDARD | VLIB_LATE};
-const struct vlib vlib_table = {"table", NULL, extend_table, VLIB_GLOBAL | VLIB_ALWAYS | VLIB_STANDARD | VLIB_LATE};
+const struct vlib vlib_string = {"string", strlib_funcs, trim_string,
+                                 VLIB_GLOBAL | VLIB_ALWAYS | VLIB_STANDARD | VLIB_LATE};
+const struct vlib vlib_table = {"table", NULL, extend_table,
+                                VLIB_GLOBAL | VLIB_ALWAYS | VLIB_STANDARD | VLIB_LATE};
 const struct vlib vlib_math = {"math", NULL, NULL, VLIB_GLOBAL | VLIB_ALWAYS | VLIB_STANDARD};
 const struct vlib vlib_bit = {"bit", NULL, NULL, VLIB_GLOBAL | VLIB_ALWAYS | VLIB_STANDARD};
 const struct vlib vlib_os = {"os", NULL, trim_os, VLIB_GLOBAL | VLIB_ALWAYS | VLIB_STANDARD};

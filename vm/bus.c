@@ -18,7 +18,7 @@ struct vsub {
     struct vsub *next, **link;         /* in the bus, under its lock */
     struct vsub *next_own, **link_own; /* in its process */
     struct pid pid;
-    struct chan *chan; /* its process only; NULL: closed */
+    struct chan *chan;   /* its process only; NULL: closed */
     char *system, *kind; /* kind NULL: any */
 };
 
@@ -154,7 +154,8 @@ static int subscribe(lua_State *L) {
     if (system_len == 0 || (kind && kind_len == 0))
         return errobj_nil(L, ERRKIND_INVALID, "subscribe: the %s is empty", system_len ? "kind" : "system");
     if (vs->bus_subs >= SUBS_MAX)
-        return errobj_nil(L, ERRKIND_RATE_LIMITED, "subscribe: this process has %d subscriptions already", SUBS_MAX);
+        return errobj_nil(L, ERRKIND_RATE_LIMITED, "subscribe: this process has %d subscriptions already",
+                          SUBS_MAX);
     if (system_len + kind_len > SUB_TEXT_MAX)
         return errobj_nil(L, ERRKIND_INVALID, "subscribe: system and kind have %zu bytes, more than %d",
                           system_len + kind_len, SUB_TEXT_MAX);
@@ -267,8 +268,8 @@ static int events_send(lua_State *L) {
     data->len = 0;
     enum codec_status status = codec_encode(L, 5, "event", MSG_DATA_MAX, data, why, sizeof why);
     if (status != CODEC_OK)
-        return errobj_false(L, status == CODEC_NO_MEMORY ? ERRKIND_RATE_LIMITED : ERRKIND_INVALID, "events.send: %s",
-                            status == CODEC_BAD_VALUE ? why : "the event is too large");
+        return errobj_false(L, status == CODEC_NO_MEMORY ? ERRKIND_RATE_LIMITED : ERRKIND_INVALID,
+                            "events.send: %s", status == CODEC_BAD_VALUE ? why : "the event is too large");
     pthread_rwlock_rdlock(&b->lock);
     for (struct vsub *s = b->subs; s; s = s->next)
         if (matches(s->system, text[0]) && (!s->kind || matches(s->kind, text[1])))

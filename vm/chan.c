@@ -539,16 +539,17 @@ int chan_push_wake(lua_State *co, struct vstate *vs, struct task *t) {
 
 static int channel_new(lua_State *L) {
     lua_Number n = luaL_optnumber(L, 1, 0);
-    luaL_argcheck(L, n >= 0 && n <= 1e8 && n == (lua_Number)(uint32_t)n, 1, "capacity must be a whole number from 0 to 1e8");
+    luaL_argcheck(L, n >= 0 && n <= 1e8 && n == (lua_Number)(uint32_t)n, 1,
+                  "capacity must be a whole number from 0 to 1e8");
     chan_new(L, CHAN_LOCAL, (uint32_t)n);
     return 1;
 }
 
 const luaL_Reg chan_methods[] = {{"receive", chan_receive},
-                                   {"close", chan_close_method},
-                                   {"case_receive", chan_case_receive},
-                                   {"case_send", chan_case_send},
-                                   {NULL, NULL}};
+                                 {"close", chan_close_method},
+                                 {"case_receive", chan_case_receive},
+                                 {"case_send", chan_case_send},
+                                 {NULL, NULL}};
 /* Pushes ch:send and channel.select as programs see them: vm/lua/channel.lua. */
 static void push_wrapped(lua_State *L) {
     env_push_prelude(L, "channel");

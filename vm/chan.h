@@ -45,7 +45,10 @@ extern const luaL_Reg chan_methods[];
 int chan_len(lua_State *L);
 int chan_tostring(lua_State *L);
 int chan_missing(lua_State *L);
-#define CHAN_META {"__len", chan_len}, {"__tostring", chan_tostring}, {"__missing", chan_missing}
+#define CHAN_META                                                                                            \
+    {"__len", chan_len}, {"__tostring", chan_tostring}, {                                                    \
+        "__missing", chan_missing                                                                            \
+    }
 
 extern const struct vlib vlib_channel;
 

@@ -59,8 +59,8 @@ static bool load(lua_State *L, const char *source, size_t len, const char *chunk
 }
 
 /* Compiles to bytecode in w; source only, no bytecode is accepted. */
-static bool compile(const char *source, size_t len, const char *chunk_name, enum vm_compat compat, struct writer *w,
-                    char *err, size_t cap, int *line) {
+static bool compile(const char *source, size_t len, const char *chunk_name, enum vm_compat compat,
+                    struct writer *w, char *err, size_t cap, int *line) {
     *line = 0;
     if (len && source[0] == LUA_SIGNATURE[0]) {
         snprintf(err, cap, "%s: bytecode is not accepted, only Lua source", chunk_name + 1);
@@ -158,7 +158,8 @@ static bool copy_lists(struct ventry *e, const struct vm_entry_def *def) {
 bool vm_code_add(struct vm_code *c, const struct vm_entry_def *def, char *err, size_t cap, int *line) {
     static atomic_uint serial;
     struct writer w = {0};
-    if (def->kind != VM_OTHER && !compile(def->source, def->source_len, def->chunk_name, def->compat, &w, err, cap, line)) {
+    if (def->kind != VM_OTHER &&
+        !compile(def->source, def->source_len, def->chunk_name, def->compat, &w, err, cap, line)) {
         mem_free(w.data);
         return false;
     }
@@ -180,7 +181,8 @@ bool vm_code_add(struct vm_code *c, const struct vm_entry_def *def, char *err, s
     e->method = mem_strdup(def->method);
     e->chunk_name = mem_strdup(def->chunk_name);
     e->default_host = def->default_host ? mem_strdup(def->default_host) : NULL;
-    if (!e->id || !e->method || !e->chunk_name || (def->default_host && !e->default_host) || !copy_lists(e, def)) {
+    if (!e->id || !e->method || !e->chunk_name || (def->default_host && !e->default_host) ||
+        !copy_lists(e, def)) {
         ventry_release(e);
         snprintf(err, cap, "%s: not enough memory", def->id);
         return false;
@@ -192,7 +194,7 @@ bool vm_code_add(struct vm_code *c, const struct vm_entry_def *def, char *err, s
 
 void vm_code_free(struct vm_code *c) {
     struct ventry *e, *next;
-    HASH_ITER(hh, c->entries, e, next) {
+    HASH_ITER (hh, c->entries, e, next) {
         HASH_DEL(c->entries, e);
         ventry_release(e);
     }

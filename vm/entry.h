@@ -33,7 +33,7 @@ struct ventry {
     size_t module_count;
     struct vimport {
         char *alias, *id;
-    } *imports;
+    } * imports;
     size_t import_count;
     char *default_host;
     pthread_mutex_t pool_lock; /* guards the next two */

@@ -284,9 +284,9 @@ int env_require(lua_State *L) {
     int index = lib_index(name);
     if (index >= 0 && !(vlib_all[index]->flags & (VLIB_SUB | VLIB_HIDDEN))) {
         if (!(vlib_all[index]->flags & VLIB_ALWAYS) && !declared(e, name))
-            return luaL_error(L,
-                              "module '%s' not found: entry %s has a list `modules:` without it; add it there",
-                              name, e->id);
+            return luaL_error(
+                L, "module '%s' not found: entry %s has a list `modules:` without it; add it there", name,
+                e->id);
         env_push_module(L, name);
         return 1;
     }
@@ -295,10 +295,11 @@ int env_require(lua_State *L) {
         lua_getfield(L, -1, name + 6);
         return 1;
     }
-    return luaL_error(L,
-                      "module '%s' not found: it is no built-in module and no alias in `imports:` of entry %s; declare "
-                      "it there as { %s: namespace:library }",
-                      name, e->id, name);
+    return luaL_error(
+        L,
+        "module '%s' not found: it is no built-in module and no alias in `imports:` of entry %s; declare "
+        "it there as { %s: namespace:library }",
+        name, e->id, name);
 }
 
 /* --- globals ---------------------------------------------------------------------------------------------------------- */
@@ -313,7 +314,8 @@ static int base_lookup(lua_State *L) {
         lua_rawgeti(L, LUA_REGISTRYINDEX, REG_ENV);
         return 1;
     }
-    if (vs->wippy && wippy_push_cast(L, key)) /* not kept: the next process here may be of the other dialect */
+    if (vs->wippy &&
+        wippy_push_cast(L, key)) /* not kept: the next process here may be of the other dialect */
         return 1;
     if (base_push(L, vs, key)) {
         lua_pushvalue(L, 2);

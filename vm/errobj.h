@@ -26,7 +26,8 @@ void errobj_push(lua_State *L, struct failure *f);
 void errobj_own(lua_State *L, struct verror *e, struct failure *f);
 
 /* Pushes an object with a formatted message. */
-void errobj_pushf(lua_State *L, enum errkind kind, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void errobj_pushf(lua_State *L, enum errkind kind, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* `return errobj_nil(L, ERRKIND_INVALID, "...")`: pushes nil and the object, returns 2. */
 int errobj_nil(lua_State *L, enum errkind kind, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

@@ -117,9 +117,10 @@ int future_target(lua_State *L, int base, const char *what) {
     if (!e)
         return errobj_nil(L, ERRKIND_NOT_FOUND, "%s: entry not found: %s", what, id);
     if (e->kind != VM_FUNCTION && !(e->kind == VM_PROCESS && e->default_host))
-        return errobj_nil(L, ERRKIND_INVALID,
-                          "%s: not callable: %s is neither a function.lua nor a process.lua with meta.default_host",
-                          what, id);
+        return errobj_nil(
+            L, ERRKIND_INVALID,
+            "%s: not callable: %s is neither a function.lua nor a process.lua with meta.default_host", what,
+            id);
     lua_pushstring(L, e->default_host ? e->default_host : vs->proc->host->id);
     lua_insert(L, base + 2);
     return 0;
@@ -263,13 +264,9 @@ static int future_cancel(lua_State *L) {
     return 1;
 }
 
-static const luaL_Reg methods[] = {{"response", future_channel},
-                                   {"channel", future_channel},
-                                   {"is_complete", future_is_complete},
-                                   {"is_canceled", future_is_canceled},
-                                   {"result", future_result},
-                                   {"error", future_error},
-                                   {"cancel", future_cancel},
-                                   {NULL, NULL}};
+static const luaL_Reg methods[] = {{"response", future_channel},        {"channel", future_channel},
+                                   {"is_complete", future_is_complete}, {"is_canceled", future_is_canceled},
+                                   {"result", future_result},           {"error", future_error},
+                                   {"cancel", future_cancel},           {NULL, NULL}};
 static const luaL_Reg meta[] = {{"__gc", future_gc}, {NULL, NULL}};
 const struct vtype_desc vtype_desc_FUTURE = {methods, meta};

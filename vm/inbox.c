@@ -42,7 +42,9 @@ static void route_user(struct vstate *vs, struct msg *m) {
 }
 
 static struct task *waits_for(struct task *t, struct pid pid, bool info) {
-    return t->state == TASK_WAIT_PROC && pid_eq(t->wait_pid, pid) && (t->wait_what == WAIT_INFO) == info ? t : NULL;
+    return t->state == TASK_WAIT_PROC && pid_eq(t->wait_pid, pid) && (t->wait_what == WAIT_INFO) == info
+             ? t
+             : NULL;
 }
 
 /* The task that waits for an answer from, or the end of, `pid`. */
@@ -88,7 +90,9 @@ void inbox_deliver(struct proc *p, struct msg *m) {
             route_reply(vs, m);
         break;
     case MSG_EXIT:
-        if ((vs->waiting_tasks && find_waiting(vs, m->from, false)) || (vs->futures && future_waits(vs, m->from))) { /* process.exec and funcs: the result is the answer, no event */
+        if ((vs->waiting_tasks && find_waiting(vs, m->from, false)) ||
+            (vs->futures &&
+             future_waits(vs, m->from))) { /* process.exec and funcs: the result is the answer, no event */
             route_reply(vs, m);
             break;
         }
@@ -243,10 +247,13 @@ int inbox_listen(lua_State *L) {
         messages = lua_toboolean(L, -1);
     }
     if (len == 0 || topic[0] == '@')
-        return errobj_nil(L, ERRKIND_INVALID, len ? "listen: topic \"%s\" is reserved: topics that begin with @ are the runtime's"
-                                                  : "listen: the topic is empty%s", len ? topic : "");
+        return errobj_nil(L, ERRKIND_INVALID,
+                          len ? "listen: topic \"%s\" is reserved: topics that begin with @ are the runtime's"
+                              : "listen: the topic is empty%s",
+                          len ? topic : "");
     if (len > MSG_TOPIC_MAX)
-        return errobj_nil(L, ERRKIND_INVALID, "listen: the topic has %zu bytes, more than %d", len, MSG_TOPIC_MAX);
+        return errobj_nil(L, ERRKIND_INVALID, "listen: the topic has %zu bytes, more than %d", len,
+                          MSG_TOPIC_MAX);
     proc_poll(vs->proc);
     uint32_t hash = msg_hash(topic, len);
     struct chan *ch = find_topic(vs, topic, len, hash);

@@ -15,19 +15,20 @@
 #include <lua.h>
 
 struct vlib {
-    const char *name;              /* as in require(name); "process.registry" is reached as process.registry */
-    const luaL_Reg *funcs;         /* {NULL, NULL}-terminated; may be NULL */
-    void (*open)(lua_State *L);    /* may be NULL: adds constants to the real table, which is on top of the stack */
-    unsigned flags;                /* VLIB_* */
+    const char *name;      /* as in require(name); "process.registry" is reached as process.registry */
+    const luaL_Reg *funcs; /* {NULL, NULL}-terminated; may be NULL */
+    void (*open)(
+        lua_State *L); /* may be NULL: adds constants to the real table, which is on top of the stack */
+    unsigned flags;    /* VLIB_* */
 };
 
 enum {
-    VLIB_GLOBAL = 1, /* also a global, without require */
-    VLIB_ALWAYS = 2, /* may be required even when the entry's `modules:` does not list it */
-    VLIB_SUB = 4,    /* a member of another module ("a.b"), not a module of its own */
-    VLIB_WIPPY = 8,  /* global only in the wippy dialect */
-    VLIB_HIDDEN = 16,  /* for the prelude only */
-    VLIB_LATE = 128,   /* has members written in Lua, see base_push_late */
+    VLIB_GLOBAL = 1,    /* also a global, without require */
+    VLIB_ALWAYS = 2,    /* may be required even when the entry's `modules:` does not list it */
+    VLIB_SUB = 4,       /* a member of another module ("a.b"), not a module of its own */
+    VLIB_WIPPY = 8,     /* global only in the wippy dialect */
+    VLIB_HIDDEN = 16,   /* for the prelude only */
+    VLIB_LATE = 128,    /* has members written in Lua, see base_push_late */
     VLIB_CALLABLE = 64, /* its member `__call` makes the proxy callable */
     VLIB_STANDARD = 32  /* one of LuaJIT's own, opened by vm/env.c; `open` takes away what is not allowed */
 };

@@ -184,7 +184,7 @@ static int field_len(lua_State *L) {
     return 1;
 }
 
-static const luaL_Reg field_meta[] = {{"__call", field_call},   {"__tostring", field_tostring},
+static const luaL_Reg field_meta[] = {{"__call", field_call},     {"__tostring", field_tostring},
                                       {"__concat", field_concat}, {"__index", field_index},
-                                      {"__len", field_len},     {NULL, NULL}};
+                                      {"__len", field_len},       {NULL, NULL}};
 const struct vtype_desc vtype_desc_FIELD = {NULL, field_meta};

@@ -26,7 +26,8 @@ static void push_parts(lua_State *L) {
         return;
     }
     if (lua_type(L, 1) != LUA_TTABLE)
-        luaL_argerror(L, 1, lua_pushfstring(L, "logger expected, got %s; call it as logger:info(…)", vtype_word(L, 1)));
+        luaL_argerror(
+            L, 1, lua_pushfstring(L, "logger expected, got %s; call it as logger:info(…)", vtype_word(L, 1)));
     lua_pushliteral(L, "");
     lua_pushnil(L);
 }
@@ -119,7 +120,8 @@ static void read_field(lua_State *L, struct vm_field *f) {
         if (luaL_callmeta(L, value, "__tostring") && lua_type(L, -1) == LUA_TSTRING)
             lua_replace(L, value);
         else
-            lua_pushfstring(L, "%s: %p", vtype_word(L, value), lua_topointer(L, value)), lua_replace(L, value);
+            lua_pushfstring(L, "%s: %p", vtype_word(L, value), lua_topointer(L, value)),
+                lua_replace(L, value);
         lua_settop(L, value);
     }
     f->type = VM_FIELD_TEXT;
@@ -202,9 +204,9 @@ static int logger_tostring(lua_State *L) {
     return 1;
 }
 
-static const luaL_Reg functions[] = {{"debug", logger_debug}, {"info", logger_info},   {"warn", logger_warn},
-                                     {"error", logger_error}, {"with", logger_with},   {"named", logger_named},
-                                     {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"debug", logger_debug}, {"info", logger_info},   {"warn", logger_warn}, {"error", logger_error},
+    {"with", logger_with},   {"named", logger_named}, {NULL, NULL}};
 static const luaL_Reg meta[] = {{"__tostring", logger_tostring}, {NULL, NULL}};
 const struct vtype_desc vtype_desc_LOGGER = {functions, meta};
 const struct vlib vlib_logger = {"logger", functions, NULL, 0};

@@ -166,7 +166,8 @@ static const char *full_id(lua_State *L, struct vstate *vs, int idx, size_t *len
 }
 
 /* Reads entry and host, which follow base; false: the results to return are on the stack. */
-static bool read_target(lua_State *L, struct vstate *vs, const char *what, int base, struct spawn_request *r) {
+static bool read_target(lua_State *L, struct vstate *vs, const char *what, int base,
+                        struct spawn_request *r) {
     size_t entry_len, host_len;
     const char *entry = full_id(L, vs, base + 1, &entry_len);
     const char *host = full_id(L, vs, base + 2, &host_len);
@@ -215,7 +216,8 @@ static bool read_args(lua_State *L, const char *what, int base, struct vm_args *
     return true;
 }
 
-static int wait_for(lua_State *L, struct vstate *vs, struct pid pid, enum wait_kind what, int64_t timeout_ns) {
+static int wait_for(lua_State *L, struct vstate *vs, struct pid pid, enum wait_kind what,
+                    int64_t timeout_ns) {
     struct task *t = vs->current;
     t->timed = timeout_ns > 0 && vtimer_limit_wait(L, vs, t, timeout_ns);
     t->wait_pid = pid;
@@ -224,8 +226,8 @@ static int wait_for(lua_State *L, struct vstate *vs, struct pid pid, enum wait_k
     return task_block(L, vs, TASK_WAIT_PROC);
 }
 
-bool process_start(lua_State *L, const char *what, struct spawn_request *r, int base, const struct spawn_more *more,
-                   enum spawned *s, struct pid *pid, int *results) {
+bool process_start(lua_State *L, const char *what, struct spawn_request *r, int base,
+                   const struct spawn_more *more, enum spawned *s, struct pid *pid, int *results) {
     struct vstate *vs = vstate_of(L);
     struct failure *f = NULL;
     *results = 2;
@@ -516,8 +518,8 @@ static int registry_register(lua_State *L) {
         pid = proc_lookup(sched_self, text, pid_len);
     }
     if (too_many_names(vs, pid))
-        return errobj_false(L, ERRKIND_RATE_LIMITED, "register: %s: this process has registered %d names already", name,
-                            NAMES_MAX);
+        return errobj_false(L, ERRKIND_RATE_LIMITED,
+                            "register: %s: this process has registered %d names already", name, NAMES_MAX);
     switch (pid_none(pid) ? NAME_NO_PROCESS : names_register(sched_self, name, len, pid)) {
     case NAME_OK:
         vs->names++;

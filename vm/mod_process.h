@@ -18,8 +18,8 @@ struct codec_buf *process_scratch(void);
 
 /* Reads entry, host and arguments, which follow stack index `base`, and starts the process. false: *results values to
  * return are on the stack. `more` may be NULL. */
-bool process_start(lua_State *L, const char *what, struct spawn_request *r, int base, const struct spawn_more *more,
-                   enum spawned *s, struct pid *pid, int *results);
+bool process_start(lua_State *L, const char *what, struct spawn_request *r, int base,
+                   const struct spawn_more *more, enum spawned *s, struct pid *pid, int *results);
 
 /* The same as a function of the module: `return process_spawn_from(...)`. */
 int process_spawn_from(lua_State *L, const char *what, bool monitor, bool link, bool exec, int base,

@@ -145,7 +145,8 @@ static int with_options(lua_State *L, enum vtype type, const struct spawner *fro
         } else if (type == VTYPE_EXECUTOR && strcmp(key, "timeout") == 0) {
             lua_Number ms = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : -1;
             if (!(ms >= 0 && ms <= 1e12))
-                return errobj_nil(L, ERRKIND_INVALID, "with_options: timeout must be a number of milliseconds");
+                return errobj_nil(L, ERRKIND_INVALID,
+                                  "with_options: timeout must be a number of milliseconds");
             s->more.timeout_ns = (int64_t)(ms * 1e6);
         } else {
             lua_pushvalue(L, -2);
@@ -204,8 +205,8 @@ static int method_with_message(lua_State *L) {
     b->len = 0;
     enum codec_status s = codec_encode_n(L, 3, n, "payload", MSG_DATA_MAX, b, why, sizeof why);
     if (s != CODEC_OK)
-        return errobj_nil(L, s == CODEC_NO_MEMORY ? ERRKIND_RATE_LIMITED : ERRKIND_INVALID, "with_message: %s",
-                          s == CODEC_BAD_VALUE ? why : "the message is too large");
+        return errobj_nil(L, s == CODEC_NO_MEMORY ? ERRKIND_RATE_LIMITED : ERRKIND_INVALID,
+                          "with_message: %s", s == CODEC_BAD_VALUE ? why : "the message is too large");
     lua_pushlstring(L, b->data, b->len);
     int encoded = lua_gettop(L);
     copy(L, VTYPE_SPAWNER, from, 1);
@@ -294,7 +295,8 @@ struct failure *spawner_prepare(const struct spawn_more *more, struct proc *p) {
     }
     lua_settop(L, -2);
     if (!why && !post_messages(more, p->pid))
-        why = failure_format(ERRKIND_RATE_LIMITED, EXIT_START, "the messages do not fit the new process' mailbox");
+        why = failure_format(ERRKIND_RATE_LIMITED, EXIT_START,
+                             "the messages do not fit the new process' mailbox");
     return why;
 }
 

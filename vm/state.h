@@ -20,24 +20,24 @@ struct proc;
 struct vstate;
 
 /* name, text shown in error messages. One line here makes the id; the description is in the owner's .c file. */
-#define VTYPE_MAP(X)                                                                                  \
-    X(ERROR, "error")                                                                                 \
-    X(CHANNEL, "channel")                                                                             \
-    X(CASE, "case")                                                                                   \
-    X(TIMER_CHANNEL, "channel") /* only a metatable: such a channel says CHANNEL in its header */ \
-    X(MESSAGE, "message")                                                                             \
-    X(FIELD, "message field")                                                                         \
-    X(TIMER, "timer")                                                                                 \
-    X(TIME, "time")                                                                                   \
-    X(DURATION, "duration")                                                                           \
-    X(LOCATION, "location")                                                                           \
-    X(PAYLOAD, "payload")                                                                             \
-    X(LOGGER, "logger")                                                                               \
-    X(SPAWNER, "spawner")                                                                             \
-    X(EXECUTOR, "executor")                                                                           \
-    X(FUTURE, "future")                                                                               \
-    X(SUBSCRIPTION, "subscription")                                                                   \
-    X(SEARCH, "search")                                                                               \
+#define VTYPE_MAP(X)                                                                                         \
+    X(ERROR, "error")                                                                                        \
+    X(CHANNEL, "channel")                                                                                    \
+    X(CASE, "case")                                                                                          \
+    X(TIMER_CHANNEL, "channel") /* only a metatable: such a channel says CHANNEL in its header */            \
+    X(MESSAGE, "message")                                                                                    \
+    X(FIELD, "message field")                                                                                \
+    X(TIMER, "timer")                                                                                        \
+    X(TIME, "time")                                                                                          \
+    X(DURATION, "duration")                                                                                  \
+    X(LOCATION, "location")                                                                                  \
+    X(PAYLOAD, "payload")                                                                                    \
+    X(LOGGER, "logger")                                                                                      \
+    X(SPAWNER, "spawner")                                                                                    \
+    X(EXECUTOR, "executor")                                                                                  \
+    X(FUTURE, "future")                                                                                      \
+    X(SUBSCRIPTION, "subscription")                                                                          \
+    X(SEARCH, "search")                                                                                      \
     X(EXTERN_CHANNEL, "channel") /* only a metatable, as TIMER_CHANNEL */
 
 enum vtype {
@@ -45,7 +45,7 @@ enum vtype {
 #define X(name, text) VTYPE_##name,
     VTYPE_MAP(X)
 #undef X
-    VTYPE_COUNT
+        VTYPE_COUNT
 };
 
 /* First member of every userdata's block. */
@@ -70,8 +70,7 @@ VTYPE_MAP(X)
 void *vtype_new(lua_State *L, enum vtype type, size_t size);
 
 /* The block when the value at `idx` is of `type`, else NULL. Never raises. */
-static inline void *vtype_test(lua_State *L, int idx, enum vtype type)
-{
+static inline void *vtype_test(lua_State *L, int idx, enum vtype type) {
     struct vhead *h = lua_type(L, idx) == LUA_TUSERDATA ? lua_touserdata(L, idx) : NULL;
     return h && h->type == (uint32_t)type ? h : NULL;
 }
@@ -89,8 +88,7 @@ const char *vtype_word(lua_State *L, int idx);
 void vtype_push_meta(lua_State *L, enum vtype type);
 
 /* The vstate of any coroutine of the state: the allocator's user data. Costs a load and a call. */
-static inline struct vstate *vstate_of(lua_State *L)
-{
+static inline struct vstate *vstate_of(lua_State *L) {
     void *ud;
     lua_getallocf(L, &ud);
     return ud;

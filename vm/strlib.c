@@ -22,12 +22,12 @@ struct search {
     struct vhead head;
     uint8_t kind;
     bool is_object;
-    bool waits;   /* a task has yielded in the midst of it */
+    bool waits;         /* a task has yielded in the midst of it */
     lua_Integer n, max; /* gsub: matches so far and at most; gmatch: whether there was one, -1: no more */
     const char *rep;
     size_t rep_len;
-    const char *at;  /* gsub: what comes before is in the output */
-    luaL_Buffer *b;  /* gsub: the output, or the memory below */
+    const char *at; /* gsub: what comes before is in the output */
+    luaL_Buffer *b; /* gsub: the output, or the memory below */
     char *out;
     size_t out_len, out_cap;
     struct strm m;

@@ -123,7 +123,8 @@ void strm_restart(struct strm *m, const char *start) {
     m->state = STATE_MATCH;
 }
 
-void strm_begin(struct strm *m, const char *src, size_t len, const char *pat, size_t at, struct strm_frame *frames) {
+void strm_begin(struct strm *m, const char *src, size_t len, const char *pat, size_t at,
+                struct strm_frame *frames) {
     m->src = src;
     m->src_end = src + len;
     m->anchored = *pat == '^';

@@ -57,7 +57,8 @@ static inline size_t strm_frames_needed(size_t len) {
 
 /* Looks for `pat` (a NUL-terminated string, with its ^ if it has one) from src + at on. `frames`: memory for
  * strm_frames_needed, or NULL when STRM_FRAMES are enough. */
-void strm_begin(struct strm *m, const char *src, size_t len, const char *pat, size_t at, struct strm_frame *frames);
+void strm_begin(struct strm *m, const char *src, size_t len, const char *pat, size_t at,
+                struct strm_frame *frames);
 
 /* Another try at `start`, same pattern; captures are forgotten. */
 void strm_restart(struct strm *m, const char *start);

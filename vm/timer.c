@@ -7,12 +7,12 @@
 #include "base/clock.h"
 #include "sched/wheel.h"
 #include "vm/chan.h"
+#include "vm/durobj.h"
 #include "vm/errobj.h"
 #include "vm/future.h"
 #include "vm/life.h"
 #include "vm/mod_process.h"
 #include "vm/task.h"
-#include "vm/durobj.h"
 #include "vm/timeobj.h"
 
 #define TICKER_BUFFER 16
@@ -28,9 +28,9 @@ struct vtimer {
     struct chan *chan;           /* the others; NULL when Lua has dropped the channel */
     int64_t due, period;
     uint8_t use;
-    bool kept;     /* by its process */
-    bool armed;    /* started, and its firing not yet seen by the process */
-    bool stopped;  /* the firing that is under way does not count */
+    bool kept;    /* by its process */
+    bool armed;   /* started, and its firing not yet seen by the process */
+    bool stopped; /* the firing that is under way does not count */
     /* Written under the wheel's lock by who fires it, or by whoever takes the signal: 1 while the signal is on its way. */
     atomic_bool under_way; /* release when it is let go, acquire by give_up */
     struct msg signal;     /* pushed into the mailbox when due; its memory is ours. Constant but for `next` */
@@ -203,8 +203,8 @@ static int bad_duration(lua_State *L, const char *what, bool nil) {
 }
 
 static int too_many(lua_State *L, struct vstate *vs, const char *what) {
-    return errobj_nil(L, ERRKIND_RATE_LIMITED, "%s: %u timers already, the limit of this process (max_timers)", what,
-                      vs->timers);
+    return errobj_nil(L, ERRKIND_RATE_LIMITED,
+                      "%s: %u timers already, the limit of this process (max_timers)", what, vs->timers);
 }
 
 int vtimer_sleep(lua_State *L) {

@@ -13,8 +13,8 @@ enum kind { END, NAME, KEYWORD, NUMBER, STRING, OP, CAST /* :: */, ARROW /* -> *
 struct token {
     uint32_t start, end;
     uint8_t kind;
-    char op;          /* OP: its character */
-    bool first;       /* on its line */
+    char op;    /* OP: its character */
+    bool first; /* on its line */
 };
 
 struct strip {
@@ -26,13 +26,14 @@ struct strip {
 
 /* --- tokens ------------------------------------------------------------------------------------------------------ */
 
-static const char *const keywords[] = {"and",   "break", "do",  "else", "elseif", "end",    "false",
-                                       "for",   "function", "goto", "if", "in",   "local",  "nil",
-                                       "not",   "or",    "repeat", "return", "then", "true", "until", "while"};
+static const char *const keywords[] = {"and",      "break",  "do",   "else", "elseif", "end",  "false", "for",
+                                       "function", "goto",   "if",   "in",   "local",  "nil",  "not",   "or",
+                                       "repeat",   "return", "then", "true", "until",  "while"};
 
 static bool is_word(char c) {
     unsigned char u = (unsigned char)c;
-    return (u >= 'a' && u <= 'z') || (u >= 'A' && u <= 'Z') || (u >= '0' && u <= '9') || u == '_' || u >= 0x80;
+    return (u >= 'a' && u <= 'z') || (u >= 'A' && u <= 'Z') || (u >= '0' && u <= '9') || u == '_' ||
+           u >= 0x80;
 }
 
 static bool is_digit(char c) {
@@ -48,15 +49,19 @@ static bool add(struct strip *s, enum kind kind, size_t start, size_t end, bool 
         s->t = t;
         s->cap = cap;
     }
-    s->t[s->n++] = (struct token){
-        .start = (uint32_t)start, .end = (uint32_t)end, .kind = (uint8_t)kind, .op = kind == OP ? s->src[start] : 0, .first = first};
+    s->t[s->n++] = (struct token){.start = (uint32_t)start,
+                                  .end = (uint32_t)end,
+                                  .kind = (uint8_t)kind,
+                                  .op = kind == OP ? s->src[start] : 0,
+                                  .first = first};
     return true;
 }
 
 static bool token_is(const struct strip *s, size_t i, const char *word) {
     const struct token *t = &s->t[i];
     size_t n = strlen(word);
-    return (t->kind == NAME || t->kind == KEYWORD) && t->end - t->start == n && memcmp(s->src + t->start, word, n) == 0;
+    return (t->kind == NAME || t->kind == KEYWORD) && t->end - t->start == n &&
+           memcmp(s->src + t->start, word, n) == 0;
 }
 
 /* The end of a long bracket that opens at `at` ([[, [=[ …), 0: there is none; SIZE_MAX is never returned. */
@@ -215,7 +220,8 @@ static size_t type_list(const struct strip *s, size_t i, unsigned depth) {
                 return i + 1;
             if (op_at(s, i, ':'))
                 i++;
-        } else if (s->t[i].kind == NAME && (op_at(s, i + 1, ':') || (op_at(s, i + 1, '?') && op_at(s, i + 2, ':')))) {
+        } else if (s->t[i].kind == NAME &&
+                   (op_at(s, i + 1, ':') || (op_at(s, i + 1, '?') && op_at(s, i + 2, ':')))) {
             i += op_at(s, i + 1, '?') ? 3 : 2;
         }
         i = type_at(s, i, depth + 1);
@@ -388,7 +394,8 @@ static bool ends_value(const struct strip *s, size_t i) {
     case OP:
         return t->op == ')' || t->op == ']' || t->op == '}';
     case KEYWORD:
-        return token_is(s, i, "nil") || token_is(s, i, "true") || token_is(s, i, "false") || token_is(s, i, "end");
+        return token_is(s, i, "nil") || token_is(s, i, "true") || token_is(s, i, "false") ||
+               token_is(s, i, "end");
     default:
         return false;
     }

@@ -23,7 +23,8 @@ int upgrade_process(lua_State *L) {
         id = process_full_id(L, vs, 1, &len);
     }
     if (vs->top_level)
-        return errobj_false(L, ERRKIND_INVALID, "upgrade: the file of %s is still being loaded", vs->entry->id);
+        return errobj_false(L, ERRKIND_INVALID, "upgrade: the file of %s is still being loaded",
+                            vs->entry->id);
     struct ventry *e = ventry_find(vs->vm, id, len);
     if (!e)
         return errobj_false(L, ERRKIND_NOT_FOUND, "upgrade: entry not found: %s", id);

@@ -1,9 +1,9 @@
 #include "vm/vm.h"
 
 #include "base/alloc.h"
+#include "vm/bus.h"
 #include "vm/codec.h"
 #include "vm/mod_process.h"
-#include "vm/bus.h"
 #include "vm/pool.h"
 #include "vm/preempt.h"
 #include "vm/vm_impl.h"
@@ -32,7 +32,7 @@ void vm_destroy(struct vm *vm) {
     while (c) {
         struct vm_code *older = c->older;
         struct ventry *e, *next;
-        HASH_ITER(hh, c->entries, e, next) {
+        HASH_ITER (hh, c->entries, e, next) {
             pool_drain(e);
         }
         vm_code_free(c);

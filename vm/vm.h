@@ -17,7 +17,12 @@ struct vm;
 
 /* --- code --------------------------------------------------------------------------------------------------- */
 
-enum vm_entry_kind { VM_PROCESS, VM_FUNCTION, VM_LIBRARY, VM_OTHER /* no code: only so that errors can say so */ };
+enum vm_entry_kind {
+    VM_PROCESS,
+    VM_FUNCTION,
+    VM_LIBRARY,
+    VM_OTHER /* no code: only so that errors can say so */
+};
 
 struct vm_import_def {
     const char *alias;

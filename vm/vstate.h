@@ -25,8 +25,9 @@
 
 /* Strings that stay interned in every state, so that nobody hashes them for each event. */
 #define WORD_MAP(X)                                                                                          \
-    X(KIND, "kind") X(FROM, "from") X(AT, "at") X(RESULT, "result") X(ERROR, "error")                        \
-    X(CHANNEL, "channel") X(VALUE, "value") X(OK, "ok") X(EXIT, "pid.exit")
+    X(KIND, "kind")                                                                                          \
+    X(FROM, "from") X(AT, "at") X(RESULT, "result") X(ERROR, "error") X(CHANNEL, "channel")                  \
+        X(VALUE, "value") X(OK, "ok") X(EXIT, "pid.exit")
 
 enum word {
 #define WORD_ENUM(name, text) WORD_##name,
@@ -55,18 +56,28 @@ enum registry_slot {
 };
 
 /* Why a coroutine of the process does not run. */
-enum task_state { TASK_READY, TASK_RECEIVE, TASK_SEND, TASK_SELECT, TASK_SLEEP, TASK_WAIT_PROC, TASK_UPGRADE, TASK_MATCH /* vm/strlib.h */, TASK_DEAD };
+enum task_state {
+    TASK_READY,
+    TASK_RECEIVE,
+    TASK_SEND,
+    TASK_SELECT,
+    TASK_SLEEP,
+    TASK_WAIT_PROC,
+    TASK_UPGRADE,
+    TASK_MATCH /* vm/strlib.h */,
+    TASK_DEAD
+};
 
 /* What a ready task is resumed with. */
 enum wake_kind {
-    WAKE_START,    /* first run: `nargs` values are on its stack */
-    WAKE_NOTHING,  /* no values */
-    WAKE_MSG,      /* the element made of `msg` arrived at `chan` */
-    WAKE_VALUE,    /* a value handed over by a sender stands in the anchor's slot of the task */
-    WAKE_CLOSED,   /* the channel was closed: nil, false for a receiver, an error for a sender */
-    WAKE_SENT,     /* a blocked send went through */
-    WAKE_MATCH,    /* its search goes on */
-    WAKE_REPLY     /* `msg` is a reply of the kind that the task waits for */
+    WAKE_START,   /* first run: `nargs` values are on its stack */
+    WAKE_NOTHING, /* no values */
+    WAKE_MSG,     /* the element made of `msg` arrived at `chan` */
+    WAKE_VALUE,   /* a value handed over by a sender stands in the anchor's slot of the task */
+    WAKE_CLOSED,  /* the channel was closed: nil, false for a receiver, an error for a sender */
+    WAKE_SENT,    /* a blocked send went through */
+    WAKE_MATCH,   /* its search goes on */
+    WAKE_REPLY    /* `msg` is a reply of the kind that the task waits for */
 };
 
 /* Beside the first of the three slots that anchor_take gives. */
@@ -103,13 +114,13 @@ struct task {
     uint16_t wake_index;
     struct chan *wake_chan;
     struct msg *msg;
-    struct pid wait_pid; /* TASK_WAIT_PROC: who has to answer */
+    struct pid wait_pid;      /* TASK_WAIT_PROC: who has to answer */
     enum wait_kind wait_what; /* and what of it is the answer */
-    bool timed;          /* the sleep timer limits that wait */
-    int hold;          /* its slots in the anchor table: value or cases; + ANCHOR_CO; + ANCHOR_CHAN. 0: none yet */
-    const char *raise; /* it is resumed with this error instead of values */
-    struct waiter one;       /* plain receive and send */
-    struct waiter *many;     /* select: `many_n` of them, from mem_alloc */
+    bool timed;               /* the sleep timer limits that wait */
+    int hold; /* its slots in the anchor table: value or cases; + ANCHOR_CO; + ANCHOR_CHAN. 0: none yet */
+    const char *raise;   /* it is resumed with this error instead of values */
+    struct waiter one;   /* plain receive and send */
+    struct waiter *many; /* select: `many_n` of them, from mem_alloc */
     uint16_t many_n, many_cap;
     struct vtimer *sleep;
 };
@@ -127,16 +138,16 @@ struct chan {
     struct vhead head;
     uint8_t kind; /* enum chan_kind */
     bool closed;
-    bool full_messages; /* elements are message objects */
-    bool has_table;     /* it has an environment table of its own */
-    uint32_t cap;       /* CHAN_LOCAL */
+    bool full_messages;    /* elements are message objects */
+    bool has_table;        /* it has an environment table of its own */
+    uint32_t cap;          /* CHAN_LOCAL */
     uint32_t first, count; /* CHAN_LOCAL: ring of values in the environment table, from CHAN_VALUES on */
-    int anchor;         /* slot in the anchor table that keeps it alive, 0: none */
+    int anchor;            /* slot in the anchor table that keeps it alive, 0: none */
     union {
         struct vtimer *timer;   /* CHAN_TIMER: what feeds it; NULL: nothing any more */
         struct vfuture *future; /* CHAN_FUTURE */
     };
-    struct msgq queue;  /* elements not decoded yet */
+    struct msgq queue; /* elements not decoded yet */
     struct waiter *receivers, **receivers_end;
     struct waiter *senders, **senders_end;
     /* CHAN_TOPIC */
@@ -164,26 +175,27 @@ struct vstate {
     size_t baseline;       /* memory when it was new */
     struct codec_buf args; /* arguments, then the result; the memory is reused */
     uint32_t steps, ticks; /* dispatches, and those during which the coarse clock moved */
-    uint8_t strings; /* enum strings: whose methods all strings have */
+    uint8_t strings;       /* enum strings: whose methods all strings have */
     bool base_open, jit_on;
     bool env_clean; /* REG_ENV is the chunk's environment and empty: as good as a new one */
-    bool dirty;  /* never recycle */
-    bool L_made; /* LuaJIT has made its first allocation, see vm/life.c */
+    bool dirty;     /* never recycle */
+    bool L_made;    /* LuaJIT has made its first allocation, see vm/life.c */
 
     /* From here on everything is the process', and zero when it begins. */
     struct proc *proc;
     size_t memory_then; /* when over_memory was set */
-    size_t charged; /* bytes outside of the state that count as its memory: life_charge */
+    size_t charged;     /* bytes outside of the state that count as its memory: life_charge */
     bool wippy, over_memory, over_host /* the host's limit, not its own */;
     bool preempted, blocked;     /* what just yielded was interrupted; was a blocking call */
     bool top_level;              /* its file runs, main has not begun */
     volatile sig_atomic_t armed; /* the hook is set; by the preempt signal in this thread */
-    volatile sig_atomic_t hook_changes; /* the hook is being set or taken away: the signal's handler keeps away */
+    volatile sig_atomic_t
+        hook_changes; /* the hook is being set or taken away: the signal's handler keeps away */
     uint32_t timers, bus_subs, names, live_tasks, waiting_tasks; /* waiting_tasks: in TASK_WAIT_PROC */
     int anchor_next, anchor_free;
     unsigned arg_count;
     uint8_t topic_at;
-    enum step start_step; /* what task_start_now saw */
+    enum step start_step;     /* what task_start_now saw */
     struct proc *starting_in; /* the spawner, while the top level runs inside its spawn */
 
     struct task main;
@@ -193,14 +205,14 @@ struct vstate {
     struct chan *topics, *inbox, *events;
     struct msgq unclaimed; /* messages that nobody listens for yet */
     struct msgq early_events;
-    struct msg *in_hand; /* being turned into a Lua value */
-    struct vtimer *timer_list; /* all of this process */
-    struct pid starter;        /* whom to tell how the top level went; none: nobody waits */
-    struct vcontext *context;  /* NULL: none; vm/spawner.h */
-    struct vfuture *futures;   /* pending ones */
-    struct vsub *subs;         /* on the bus */
+    struct msg *in_hand;        /* being turned into a Lua value */
+    struct vtimer *timer_list;  /* all of this process */
+    struct pid starter;         /* whom to tell how the top level went; none: nobody waits */
+    struct vcontext *context;   /* NULL: none; vm/spawner.h */
+    struct vfuture *futures;    /* pending ones */
+    struct vsub *subs;          /* on the bus */
     bool upgrade_now, upgraded; /* `upgrade` is to take over; this one took over */
-    struct vstate *upgrade;    /* the state that takes the process over when this step ends */
+    struct vstate *upgrade;     /* the state that takes the process over when this step ends */
     char topics_seen[VSTATE_TOPICS][VSTATE_TOPIC_MAX]; /* the last received, for crash reports */
 };
 

@@ -43,7 +43,8 @@ static int cast_string(lua_State *L) {
     return 1;
 }
 
-static const luaL_Reg casts[] = {{"integer", cast_integer}, {"number", cast_number}, {"boolean", cast_boolean}};
+static const luaL_Reg casts[] = {
+    {"integer", cast_integer}, {"number", cast_number}, {"boolean", cast_boolean}};
 
 bool wippy_push_cast(lua_State *L, const char *key) {
     for (size_t i = 0; i < sizeof casts / sizeof casts[0]; i++)

@@ -15,9 +15,9 @@ static char actual[NAMES_MAX][NAME_LEN], described[NAMES_MAX][NAME_LEN];
 static size_t actual_n, described_n;
 
 /* Made by the prelude in Lua, or by an __index: not in any table of C functions. */
-static const char *const made_elsewhere[] = {"channel.select", "channel:send",    "message:topic", "message:payload",
-                                             "message:from",   "test.main",       "test.file",     "test.drive",
-                                             "test.run_cases", "coroutine.spawn"};
+static const char *const made_elsewhere[] = {
+    "channel.select", "channel:send", "message:topic", "message:payload", "message:from",
+    "test.main",      "test.file",    "test.drive",    "test.run_cases",  "coroutine.spawn"};
 
 static void add(char list[][NAME_LEN], size_t *n, const char *owner, const char *sep, const char *name) {
     cr_assert_lt(*n, NAMES_MAX);
@@ -91,8 +91,8 @@ static void compare(const char *path, const char *mark) {
     for (size_t i = 0; i < actual_n; i++)
         cr_expect(has(described, described_n, actual[i]), "%s: nothing about %s", path, actual[i]);
     for (size_t i = 0; i < described_n; i++)
-        cr_expect(has(actual, actual_n, described[i]) || is_elsewhere(described[i]), "%s: there is no %s", path,
-                  described[i]);
+        cr_expect(has(actual, actual_n, described[i]) || is_elsewhere(described[i]), "%s: there is no %s",
+                  path, described[i]);
 }
 
 Test(stubs, editor) {

@@ -54,13 +54,20 @@ Test(types_strip, casts_and_declarations) {
 
 Test(types_strip, leaves_the_rest_alone) {
     static const char *const same[] = {
-        "goto done ::done:: x()",  "do ::a:: end",
-        "t:m(1) t.x:y()",          "local type = type(x) type = 1",
-        "type(x)",                 "x.type = y",
-        "s = [[local x: number]]", "-- local x: number",
-        "local a = b and c:d()",   "local t = { a = 1, ['b'] = x:y() }",
-        "a = b ? c",               "local x: = 1",
-        "local x: (",              "f\n::label::\ng()",
+        "goto done ::done:: x()",
+        "do ::a:: end",
+        "t:m(1) t.x:y()",
+        "local type = type(x) type = 1",
+        "type(x)",
+        "x.type = y",
+        "s = [[local x: number]]",
+        "-- local x: number",
+        "local a = b and c:d()",
+        "local t = { a = 1, ['b'] = x:y() }",
+        "a = b ? c",
+        "local x: = 1",
+        "local x: (",
+        "f\n::label::\ng()",
         "print(\"local x: number\")",
     };
     for (size_t i = 0; i < sizeof same / sizeof same[0]; i++)
