@@ -92,7 +92,7 @@ struct worker {
     uint32_t later_len;
     uint32_t rng;
     size_t memory_change;          /* of its processes, not yet in host.memory */
-    volatile sig_atomic_t in_slot; /* the owner is changing `woken` or `later_*`: its signal handler keeps away */
+    volatile sig_atomic_t in_slot; /* set by the owner around changes of `woken` and `later_*` */
 
     /* Read by the ticker. */
     _Alignas(64) _Atomic uint64_t run_seq; /* odd while a process runs; relaxed */
