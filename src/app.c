@@ -138,15 +138,18 @@ static bool start_hosts(struct app *app, const struct cfg_entry *e, char *err, s
     for (size_t i = 0; i < requires->n; i++)
         if (!start_hosts(app, requires->v[i], err, cap))
             return false;
-    if (e->kind == CFG_KIND_SERVICE)
-        return start_hosts(app, e->service->host->lifecycle.auto_start ? e : e->service->host->entry, err, cap);
-    return app_host(app, e, err, cap);
+    return e->kind == CFG_KIND_SERVICE ? start_hosts(app, e->service->host, err, cap)
+                                       : app_host(app, e, err, cap) != NULL;
 }
 
 bool app_command(struct app *app, enum supervisor_command what, const char *id, char *err, size_t cap) {
     const struct cfg_entry *e = cfg_find(app->config, id);
-    if (!e || e->kind != CFG_KIND_SERVICE) {
-        snprintf(err, cap, e ? "%s: is no service but of kind %s" : "%s: service not found", id, e ? e->kind_word : "");
+    if (!e) {
+        snprintf(err, cap, "%s: service not found", id);
+        return false;
+    }
+    if (e->kind != CFG_KIND_SERVICE) {
+        snprintf(err, cap, "%s: is no service but of kind %s", id, e->kind_word);
         return false;
     }
     if (what != SUPERVISOR_STOP && !start_hosts(app, e, err, cap))

@@ -122,6 +122,27 @@ Test(app, commands) {
     cfg_unref(c);
 }
 
+Test(app, commands_start_hosts_too) {
+    struct config *c = config(HEAD "  - {name: asleep, kind: process.host, host: {workers: 1}}\n"
+                                   "  - {name: deep, kind: process.service, process: p, host: asleep}\n"
+                                   "  - {name: x, kind: process.service, process: p, host: processes, "
+                                   "lifecycle: {requires: [deep]}}\n");
+    struct app *app = open_app(c);
+    char err[256];
+    boot(app);
+    cr_expect_str_eq(seen_in(app).text, "app:deep=unknown app:x=unknown");
+    cr_expect_not(app_command(app, SUPERVISOR_START, "app:nothing", err, sizeof err));
+    cr_expect_str_eq(err, "app:nothing: service not found");
+    cr_expect_not(app_command(app, SUPERVISOR_START, "app:p", err, sizeof err));
+    cr_expect_str_eq(err, "app:p: is no service but of kind process.lua");
+    cr_assert(app_command(app, SUPERVISOR_START, "app:x", err, sizeof err), "%s", err);
+    AWAIT(strcmp(seen_in(app).text, "app:deep=running app:x=running") == 0);
+    cr_assert(app_command(app, SUPERVISOR_STOP, "app:deep", err, sizeof err), "%s", err);
+    AWAIT(strcmp(seen_in(app).text, "app:deep=stopped app:x=stopped") == 0);
+    app_close(app);
+    cfg_unref(c);
+}
+
 static struct host *host_of(struct app *app, const char *id) {
     return node_host(app_node(app), id, strlen(id));
 }
