@@ -142,11 +142,12 @@ static void spin_until(int64_t until) {
         ;
 }
 
-static enum step spin_30ms(struct actor *a) {
-    spin_until(clock_mono_ns() + 30000000);
+/* Long enough to be met several times by a ticker that has to share its processor. */
+static enum step spin_long(struct actor *a) {
+    spin_until(clock_mono_ns() + 400000000);
     return STEP_WAIT;
 }
-static const struct actor_ops spinner = {.step = spin_30ms};
+static const struct actor_ops spinner = {.step = spin_long};
 
 static double below(const char *le) {
     char series[128];
@@ -165,9 +166,9 @@ Test(src_metrics, long_slices_are_seen) {
     cr_expect(below("0.001") >= 90, "%g slices are short", below("0.001"));
     EXPECT("troupe_slice_seconds_bucket{host=\"app:box\",le=\"+Inf\"}", 101);
     double sum = value("troupe_slice_seconds_sum{host=\"app:box\"}");
-    cr_expect(sum > 0.015 && sum < 10, "they took %g s", sum);
+    cr_expect(sum > 0.1 && sum < 60, "they took %g s", sum);
     double busy = value("troupe_scheduler_busy_seconds_total{host=\"app:box\"}");
-    cr_expect(busy >= 0.03 && busy < 10, "busy for %g s", busy);
+    cr_expect(busy >= 0.3 && busy < 60, "busy for %g s", busy);
     box_close(&b);
 }
 
