@@ -71,19 +71,34 @@ static __attribute__((noinline)) struct codec_scratch *make_scratch(void) {
     return s;
 }
 
-struct codec_scratch *codec_scratch_swap(struct codec_scratch *other) {
-    struct codec_scratch *s = scratch;
-    scratch = other;
-    pthread_setspecific(at_exit, other);
-    return s;
+/* Objects that hold values inside one another; a cycle through them ends here. */
+enum { NEST_MAX = 16 };
+static _Thread_local unsigned nested;
+
+bool codec_scratch_push(void) {
+    struct codec_scratch *s = nested < NEST_MAX ? mem_calloc(1, sizeof *s) : NULL;
+    if (!s)
+        return false;
+    s->seen = s->first;
+    s->mask = SEEN_FIRST - 1;
+    s->outer = scratch;
+    scratch = s;
+    nested++;
+    return true;
 }
 
-void codec_scratch_drop(struct codec_scratch *s) {
-    if (!s)
-        return;
+void codec_scratch_pop(void) {
+    struct codec_scratch *s = scratch;
+    scratch = s->outer;
+    nested--;
     if (s->seen != s->first)
         mem_free(s->seen);
     mem_free(s);
+}
+
+void codec_scratch_recover(void) {
+    while (nested)
+        codec_scratch_pop();
 }
 
 struct codec_scratch *codec_scratch(void) {

@@ -69,7 +69,7 @@ size_t codec_decode_next(lua_State *L, const char *data, size_t len);
  * How a userdata type crosses; one of these for each type listed, defined in the file that owns the type.
  * `put` appends the object at `idx` (any bytes; false: no memory); `get` pushes an object made from them, or
  * pushes nothing and returns false when they are no valid encoding. Neither may call user code, nor codec_encode or
- * codec_decode without codec_scratch_swap.
+ * codec_decode outside of codec_scratch_push and _pop.
  */
 struct codec_ext {
     bool (*put)(lua_State *L, int idx, struct codec_buf *b);
@@ -82,12 +82,12 @@ CODEC_EXT_MAP(X)
 #undef X
 
 /*
- * For an object that holds a value: swaps this thread's working memory for another one (NULL: made when needed), so that
- * encoding or decoding may begin anew inside put or get; and frees one that was swapped out.
+ * For an object that holds a value: between push and pop encoding or decoding may begin anew inside put or get. false: such
+ * objects stand too deep inside one another, or no memory. codec_scratch_recover pops what an error left; for whoever catches one.
  */
-struct codec_scratch;
-struct codec_scratch *codec_scratch_swap(struct codec_scratch *other);
-void codec_scratch_drop(struct codec_scratch *s);
+bool codec_scratch_push(void);
+void codec_scratch_pop(void);
+void codec_scratch_recover(void);
 
 /* Appends `n` bytes; false without memory. For `put` functions. */
 bool codec_buf_put(struct codec_buf *b, const void *data, size_t n);

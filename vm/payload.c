@@ -205,34 +205,24 @@ const struct vtype_desc vtype_desc_PAYLOAD = {methods, meta};
 
 /* --- inside encoded values ------------------------------------------------------------------------------------------ */
 
-/* Payload objects inside one another; a cycle through them ends here. */
-enum { NEST_MAX = 16 };
-static _Thread_local unsigned nested;
-
 static bool put(lua_State *L, int idx, struct codec_buf *b) {
     const struct payload *p = lua_touserdata(L, idx);
     unsigned char format = (unsigned char)p->format;
     char why[WHY_MAX];
-    if (nested >= NEST_MAX || !lua_checkstack(L, 8) || !codec_buf_put(b, &format, 1))
+    if (!lua_checkstack(L, 8) || !codec_buf_put(b, &format, 1) || !codec_scratch_push())
         return false;
     payload_push_data(L, idx);
-    struct codec_scratch *outer = codec_scratch_swap(NULL);
-    nested++;
     enum codec_status s = codec_encode(L, lua_gettop(L), "payload", 0, b, why, sizeof why);
-    nested--;
-    codec_scratch_drop(codec_scratch_swap(outer));
+    codec_scratch_pop();
     lua_settop(L, -2);
     return s == CODEC_OK;
 }
 
 static bool get(lua_State *L, const char *data, size_t len) {
-    if (len < 1 || (unsigned char)data[0] >= FORMAT_COUNT || nested >= NEST_MAX)
+    if (len < 1 || (unsigned char)data[0] >= FORMAT_COUNT || !codec_scratch_push())
         return false;
-    struct codec_scratch *outer = codec_scratch_swap(NULL);
-    nested++;
     bool ok = codec_decode(L, data + 1, len - 1);
-    nested--;
-    codec_scratch_drop(codec_scratch_swap(outer));
+    codec_scratch_pop();
     if (ok)
         wrap(L, (enum format)(unsigned char)data[0]);
     return ok;

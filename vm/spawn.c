@@ -42,6 +42,7 @@ static int make_traceback(lua_State *L) {
 }
 
 struct failure *spawn_failure_from(lua_State *co, struct vstate *vs, enum exit_how how) {
+    codec_scratch_recover();
     const char *stack = "";
     size_t stack_len = 0;
     size_t limit = vs->memory_limit;

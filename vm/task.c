@@ -289,6 +289,7 @@ static enum step run_ready(struct proc *p, struct vstate *vs) {
 }
 
 static void limit_failure(struct proc *p, struct vstate *vs) {
+    codec_scratch_recover();
     failure_release(p->failure);
     if (vs->over_host)
         p->failure = failure_format(ERRKIND_RATE_LIMITED, EXIT_LIMIT,
@@ -314,6 +315,7 @@ enum step task_step(struct proc *p) {
     if (setjmp(here.jump) == 0) {
         s = run_ready(p, vs);
     } else { /* Lua was out of memory outside of any coroutine */
+        codec_scratch_recover();
         vs->dirty = true;
         worker_publish(sched_self->worker, NULL);
         vs->current = NULL;
