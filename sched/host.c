@@ -337,14 +337,14 @@ static void look_at(struct host *h, struct worker *w, int64_t now) {
     uint64_t seq = atomic_load_explicit(&w->run_seq, memory_order_relaxed);
     slices_look(&w->slices, seq, now - atomic_load_explicit(&n->tick_ns, memory_order_relaxed),
                 atomic_load_explicit(&n->tick_period_ns, memory_order_relaxed));
-    if (seq != w->ticker_seq || !(seq & 1)) {
-        w->ticker_seq = seq;
-        w->ticker_since_ns = now;
+    if (seq != atomic_load_explicit(&w->ticker_seq, memory_order_relaxed) || !(seq & 1)) {
+        atomic_store_explicit(&w->ticker_since_ns, now, memory_order_relaxed);
+        atomic_store_explicit(&w->ticker_seq, seq, memory_order_relaxed);
         if (w->ticker_stuck)
             set_stuck(h, w, false);
         return;
     }
-    int64_t held = now - w->ticker_since_ns, slice = host_limit(h, time_slice_ns);
+    int64_t held = now - atomic_load_explicit(&w->ticker_since_ns, memory_order_relaxed), slice = host_limit(h, time_slice_ns);
     bool overdue =
         wheel_next(&w->wheel) < now - atomic_load_explicit(&n->tick_period_ns, memory_order_relaxed);
     if (held < slice && !overdue)
@@ -397,6 +397,15 @@ uint64_t host_busy_ns(struct host *h) {
         sum += (uint64_t)(busy < 0 ? busy + os_now() : busy);
     }
     return sum;
+}
+
+int64_t worker_held_ns(struct worker *w, int64_t now_ns) {
+    uint64_t seq = atomic_load_explicit(&w->run_seq, memory_order_relaxed);
+    int64_t since = atomic_load_explicit(&w->ticker_since_ns, memory_order_relaxed);
+    /* Asked in this order: if the ticker meets a later run meanwhile, `seq` is not its. */
+    bool same = (seq & 1) && seq == atomic_load_explicit(&w->ticker_seq, memory_order_relaxed) &&
+                seq == atomic_load_explicit(&w->run_seq, memory_order_relaxed);
+    return same && now_ns > since ? now_ns - since : 0;
 }
 
 uint64_t host_timers(struct host *h) {

@@ -102,9 +102,10 @@ struct worker {
     atomic_bool draining;       /* to hand over its queue and end; relaxed */
     pthread_mutex_t id_lock;    /* guards `id` against signals to a thread that has ended */
     atomic_bool running_thread; /* its thread runs: release by it at the end, acquire by who joins */
+    atomic_bool asked;          /* it is interrupted for somebody who wants to look, see worker_ask; relaxed */
     atomic_bool give_woken;     /* its signal handler shall put `woken` where others find it; relaxed */
-    uint64_t ticker_seq;        /* ticker only: run_seq at its last look */
-    int64_t ticker_since_ns;    /* ticker only: since when that is unchanged */
+    _Atomic uint64_t ticker_seq;     /* written by the ticker: run_seq at its last look; relaxed */
+    _Atomic int64_t ticker_since_ns; /* written by the ticker: since when that is unchanged; relaxed */
     bool ticker_stuck;          /* ticker only: it counts as stuck, a spare works in its place */
     void *user;                 /* of whoever set hooks.worker_started; its own thread */
     bool joinable;              /* under the host's workers_lock: its thread was not joined yet */
@@ -179,6 +180,16 @@ static inline void *worker_published(struct worker *w) {
     return atomic_load_explicit(&w->running, memory_order_relaxed);
 }
 
+/* Has hooks.preempt called in its thread, as at the end of a time slice, though only to look; false: nothing to interrupt runs
+ * there. Any attached thread. */
+bool worker_ask(struct worker *w);
+
+/* Whether that was the reason, once. Worker's own thread. */
+static inline bool worker_asked(struct worker *w) {
+    return atomic_load_explicit(&w->asked, memory_order_relaxed) &&
+           atomic_exchange_explicit(&w->asked, false, memory_order_relaxed);
+}
+
 /* For the node's ticker. One round over all workers; returns whether any was busy. */
 bool host_tick(struct host *h, int64_t now_ns);
 
@@ -193,6 +204,9 @@ uint64_t host_live(struct host *h);
 
 /* Nanoseconds that all workers together did not spend asleep; never goes back. Any thread. */
 uint64_t host_busy_ns(struct host *h);
+
+/* For how long the worker has been in its present run, as the ticker saw it; 0: in none, or not for long. A figure. Any thread. */
+int64_t worker_held_ns(struct worker *w, int64_t now_ns);
 
 /* Timers that wait, of all its processes; a figure. Any thread. */
 uint64_t host_timers(struct host *h);

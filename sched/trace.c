@@ -149,7 +149,7 @@ void trace_note_post(struct sched_thread *t, struct proc *to, const struct msg *
                                    [SIG_UNLINK] = -1,
                                    [SIG_KILL] = TRACE_KILL,
                                    [SIG_CALL] = -1};
-    if (kinds[m->kind] < 0)
+    if (kinds[m->kind] < 0 || (to->system && m->kind != MSG_USER))
         return;
     bool user = m->kind == MSG_USER,
          failure = m->kind == MSG_EXIT || m->kind == MSG_LINK_DOWN || m->kind == SIG_KILL;
@@ -165,6 +165,8 @@ void trace_note_post(struct sched_thread *t, struct proc *to, const struct msg *
 }
 
 void trace_note_spawn(struct sched_thread *t, struct proc *p) {
+    if (p->system)
+        return;
     epoch_enter(&t->reader);
     note(t->node, &(struct happening){.kind = TRACE_SPAWN,
                                       .from = p->parent,
@@ -175,6 +177,8 @@ void trace_note_spawn(struct sched_thread *t, struct proc *p) {
 }
 
 void trace_note_exit(struct sched_thread *t, struct proc *p) {
+    if (p->system)
+        return;
     epoch_enter(&t->reader);
     note(t->node,
          &(struct happening){

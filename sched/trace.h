@@ -7,6 +7,8 @@
  *   trace_start, trace_stop, trace_take, trace_lost   the thread that started it (attached)
  *   trace_note_*                                      sched itself, through the macros below
  *
+ * Of the scheduler's own processes (PROC_SYSTEM) only the messages are shown.
+ *
  * Traces are looked at inside an epoch, so that stopping waits for nobody.
  *
  *             put              take

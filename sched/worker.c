@@ -281,6 +281,14 @@ void worker_signal(struct worker *w, int sig) {
     os_unlock(&w->id_lock);
 }
 
+bool worker_ask(struct worker *w) {
+    if (!worker_published(w))
+        return false;
+    atomic_store_explicit(&w->asked, true, memory_order_relaxed);
+    worker_signal(w, w->host->node->preempt_signal);
+    return true;
+}
+
 struct pid worker_pid(struct worker *w) {
     return (struct pid){atomic_load_explicit(&w->run_pid, memory_order_relaxed)};
 }

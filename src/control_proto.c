@@ -34,7 +34,7 @@ const struct control_op control_ops[CONTROL_OP_COUNT] = {
                            {"host", CONTROL_STR, false, "only those of this host"},
                            {"entry", CONTROL_STR, false, "only those that run this entry"},
                            {"sort", CONTROL_STR, false,
-                            "a column; numbers are sorted from the largest down; default: oldest pid first"},
+                            "a column; numbers are sorted from the largest down; default: by pid"},
                            {"reverse", CONTROL_BOOL, false, "the other way round"},
                            {"limit", CONTROL_INT, false, "at most so many, the first ones; default: all"},
                            {"rates", CONTROL_BOOL, false,
@@ -46,9 +46,12 @@ const struct control_op control_ops[CONTROL_OP_COUNT] = {
     [CONTROL_OP_INFO] =
         {.help = "Everything about one process; of one that failed lately, its crash report.",
          .args = ARGS(PID),
-         .result = "pid, entry, host, state, mailbox, mailbox_bytes, memory, reductions, started (Unix "
-                   "seconds), parent, links, monitors, watchers, names, traps_links, tasks, topics; or "
-                   "pid, entry, host, state \"ended\", crash"},
+         .result =
+             "pid, entry, host, state, mailbox, mailbox_bytes, memory, reductions, started (Unix "
+             "seconds), parent, links, monitors, watchers (at most 100 of "
+             "each, and their number as links_count …), names, traps_links, tasks, queues, received; or "
+             "pid, state \"ended\", crash: entry, host, at (Unix seconds), age, "
+             "how, kind, reason, stack, memory, mailbox, topics"},
     [CONTROL_OP_HOSTS] = {.help = "Hosts: workers, processes, queues, counters and limits.",
                           .args = ARGS(),
                           .result = "hosts: an array of objects"},
@@ -327,7 +330,7 @@ void control_begin_data(struct text *out, const char *id) {
     text_printf(out, "{\"id\":%s,\"data\":", id);
 }
 
-void control_end(struct text *out) {
+void control_end_line(struct text *out) {
     text_str(out, "}\n");
 }
 

@@ -121,7 +121,7 @@ void control_put_error(struct text *out, const char *id, enum errkind kind, cons
 /* {"id":7,"ok":true,"result": and }; {"id":7,"data": and } */
 void control_begin_result(struct text *out, const char *id);
 void control_begin_data(struct text *out, const char *id);
-void control_end(struct text *out);
+void control_end_line(struct text *out);
 
 /* The table as tab-separated lines: op, "", help, data, result; then for each argument: op, name, type, required, help. */
 void control_dump(FILE *out);

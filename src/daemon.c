@@ -2,11 +2,15 @@
 
 #include <ev.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/dur.h"
+#include "config/fields.h"
 #include "src/app.h"
+#include "src/control.h"
 #include "src/exitcode.h"
+#include "src/health.h"
 #include "src/log.h"
 #include "src/mainloop.h"
 #include "src/monitor.h"
@@ -25,6 +29,7 @@ static struct {
     const struct cfg_options *load;
     struct app *app;
     struct monitor *monitor; /* NULL: none is configured */
+    struct control *control; /* NULL: none */
     enum phase phase;
     int status;
     ev_timer deadline, watchdog;
@@ -61,14 +66,18 @@ static void on_stop(void *ud) {
 
 /* --- following the supervisor ---------------------------------------------------------------------------------------- */
 
-static void tell_status(const struct supervisor_status *st) {
+static const char *phase_text(void) {
     static const char *const words[] = {
         [BOOTING] = "starting", [RUNNING] = "running", [STOPPING] = "stopping"};
+    return words[the.phase];
+}
+
+static void tell_status(const struct supervisor_status *st) {
     size_t all = 0;
     for (int i = 0; i < SERVICE_STATE_COUNT; i++)
         all += st->states[i];
-    notify_status("%s: %zu of %zu services run, %zu failed", words[the.phase], st->states[SERVICE_RUNNING],
-                  all, st->states[SERVICE_FAILED]);
+    notify_status("%s: %zu of %zu services run, %zu failed", phase_text(), st->states[SERVICE_RUNNING], all,
+                  st->states[SERVICE_FAILED]);
 }
 
 static void on_wake(void *ud) {
@@ -85,56 +94,74 @@ static void on_wake(void *ud) {
         stop(EXIT_CODE_FAILED);
     }
     tell_status(&st);
+    control_look(the.control);
     if (the.phase == STOPPING && st.stopped)
         mainloop_end();
 }
 
 /* --- reloading ---------------------------------------------------------------------------------------------------------- */
 
-static void log_report(const struct cfg_report *report) {
-    for (size_t i = 0; i < cfg_report_count(report); i++) {
+/* To the log, and the mistakes also into `err`, a line each. */
+static void tell_report(const struct cfg_report *report, char *err, size_t cap) {
+    size_t at = 0;
+    snprintf(err, cap, report ? "mistakes in the configuration" : "not enough memory");
+    for (size_t i = 0; report && i < cfg_report_count(report); i++) {
         const struct cfg_diag *d = cfg_report_at(report, i);
         char line[1024];
         cfg_diag_format(d, line, sizeof line);
-        if (d->severity == CFG_ERROR)
+        if (d->severity == CFG_ERROR) {
             log_error("reload: mistake", LOG_STR("in", line));
-        else
+            int n = at < cap ? snprintf(err + at, cap - at, "%s%s", at ? "\n" : "", line) : 0;
+            at += n > 0 ? (size_t)n : 0;
+        } else {
             log_warn("reload: warning", LOG_STR("in", line));
+        }
     }
 }
 
-static void use(struct config *c) {
-    char err[512];
-    if (!app_reload(the.app, c, err, sizeof err)) {
+static bool use(struct config *c, struct text *changes, char *err, size_t cap) {
+    struct config *before = cfg_ref(app_config(the.app));
+    bool ok = app_reload(the.app, c, err, cap);
+    if (ok) {
+        const struct cfg_settings *s = cfg_settings(c);
+        log_set((enum cfg_level)s->log.level, (enum cfg_format)s->log.format, (enum cfg_print)s->log.print);
+        log_info("reloaded");
+        if (changes)
+            control_put_changes(changes, before, c);
+    } else {
         log_error("reload failed: everything stays as it was", LOG_STR("reason", err));
-        return;
     }
-    const struct cfg_settings *s = cfg_settings(c);
-    log_set((enum cfg_level)s->log.level, (enum cfg_format)s->log.format, (enum cfg_print)s->log.print);
-    log_info("reloaded");
+    cfg_unref(before);
+    return ok;
 }
 
-static void reload(void) {
+static bool load_and_use(struct text *changes, char *err, size_t cap) {
     struct cfg_report *report;
     struct config *c = cfg_load(the.load, &report);
-    if (report)
-        log_report(report);
+    bool ok = false;
+    tell_report(report, err, cap);
     if (c)
-        use(c);
+        ok = use(c, changes, err, cap);
     else
         log_error("reload failed: everything stays as it was",
                   LOG_STR("reason", report ? "mistakes in the configuration" : "not enough memory"));
     cfg_report_free(report);
     cfg_unref(c);
+    return ok;
+}
+
+static bool reload(struct text *changes, char *err, size_t cap) {
+    notify_reloading();
+    bool ok = load_and_use(changes, err, cap);
+    if (the.phase == RUNNING)
+        notify_ready();
+    return ok;
 }
 
 static void on_hangup(void *ud) {
-    if (the.phase == STOPPING)
-        return;
-    notify_reloading();
-    reload();
-    if (the.phase == RUNNING)
-        notify_ready();
+    char err[1024];
+    if (the.phase != STOPPING)
+        reload(NULL, err, sizeof err);
 }
 
 /* --- running ---------------------------------------------------------------------------------------------------------------- */
@@ -168,6 +195,31 @@ static bool start_monitor(const struct cfg_settings *s) {
     return the.monitor;
 }
 
+static bool healthy(struct text *why) {
+    return health_check(app_node(the.app), why);
+}
+
+static void on_shutdown(void) {
+    log_info("stopping: asked to through the control socket");
+    stop(EXIT_CODE_OK);
+}
+
+/* A socket that cannot be made at its default place is only a warning: a daemon started by hand need not have the right to. */
+static bool start_control(const struct cfg_settings *s) {
+    const struct control_daemon d = {
+        .app = the.app, .state = phase_text, .healthy = healthy, .reload = reload, .shutdown = on_shutdown};
+    char err[512];
+    if (!s->control.socket[0] || (the.control = control_open(&d, mainloop_ev(), err, sizeof err)))
+        return true;
+    if (strcmp(s->control.socket, field_find(SCOPE_FILE, "control.socket")->def) == 0) {
+        log_warn("no control socket: the tool cannot reach this daemon", LOG_STR("reason", err));
+        return true;
+    }
+    log_error("cannot start", LOG_STR("reason", err));
+    the.status = EXIT_CODE_IO;
+    return false;
+}
+
 static void run(struct config *c) {
     const struct mainloop_handlers handlers = {.wake = on_wake, .stop = on_stop, .hangup = on_hangup};
     const struct app_options o = {.changed = mainloop_wake};
@@ -182,7 +234,7 @@ static void run(struct config *c) {
         return;
     }
     log_info("starting", LOG_STR("version", TROUPE_VERSION), LOG_STR("config", the.load->file));
-    if (!start_monitor(cfg_settings(c)))
+    if (!start_control(cfg_settings(c)) || !start_monitor(cfg_settings(c)))
         return;
     start_watchdog();
     the.phase = BOOTING;
@@ -210,8 +262,10 @@ int daemon_run(struct config *c, const struct cfg_options *load) {
     monitor_close(the.monitor);
     int64_t patience = log_flush(FLUSH_PATIENCE) ? FLUSH_PATIENCE : STUCK_PATIENCE;
     mainloop_exit_within(END_PATIENCE, the.status);
+    control_end(the.control);
     if (the.app)
         app_end(the.app);
+    control_close(the.control);
     if (the.status == EXIT_CODE_OK)
         log_info("stopped");
     app_close(the.app);

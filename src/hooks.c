@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "src/crashes.h"
 #include "src/log.h"
 
 #define STUCK_MAX 16
@@ -157,6 +158,8 @@ static void failed(struct proc *p, const char *entry, const struct failure *f, c
     if ((terminated && atomic_load_explicit(&the.ending, memory_order_relaxed)) ||
         (p->parent.n && p->parent.n == atomic_load_explicit(&the.hushed, memory_order_relaxed)))
         return;
+    if (!terminated)
+        crashes_note(p, entry, f, topics);
     if (capture_event(p, "process failed", f->message, f->message_len))
         return;
     struct named n;
@@ -293,6 +296,7 @@ void hooks_open(void (*changed)(void *ud), void *ud, enum cfg_level stuck) {
 }
 
 void hooks_close(void) {
+    crashes_close();
     struct env_list *list = atomic_exchange_explicit(&the.env, NULL, memory_order_relaxed);
     while (list) {
         struct env_list *older = list->older;

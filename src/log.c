@@ -220,6 +220,10 @@ static void publish(_Atomic(struct outlet *) *place, struct outlet *o) {
     atomic_store_explicit(place, o, memory_order_release);
 }
 
+void log_set_level(enum cfg_level level) {
+    atomic_store_explicit(&the.level, (int)level, memory_order_relaxed);
+}
+
 void log_set(enum cfg_level level, enum cfg_format format, enum cfg_print print) {
     format = choose(format);
     if (format == CFG_FORMAT_JOURNAL && !outlet_of(&the.journal)) {

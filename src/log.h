@@ -36,6 +36,9 @@ void log_set(enum cfg_level level, enum cfg_format format, enum cfg_print print)
 /* Waits until what is queued is written; false: a sink did not move for `patience_ns` and was not waited for longer. */
 bool log_flush(int64_t patience_ns);
 
+/* Another level, the rest as it is. */
+void log_set_level(enum cfg_level level);
+
 /* Writes what is queued, then ends. A sink that does not move for `patience_ns` loses the rest. */
 void log_close(int64_t patience_ns);
 

@@ -41,7 +41,7 @@ struct tally {
 struct census {
     struct tally *tallies; /* by key */
     struct tally *last;    /* most neighbours are of the same kind */
-    uint64_t mailbox_bytes;
+    uint64_t mailbox_bytes, state_bytes;
     bool failed;
 };
 
@@ -81,6 +81,8 @@ static bool count_one(struct proc *p, void *ud) {
     t->processes++;
     t->messages += mbox_count(load);
     c->mailbox_bytes += mbox_bytes(load);
+    c->state_bytes +=
+        atomic_load_explicit(&p->memory, memory_order_relaxed); /* the host's sum follows in large steps */
     return true;
 }
 
@@ -219,17 +221,12 @@ static uint64_t resident_bytes(void) {
     return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-static void render_memory(struct text *out, struct node *n, const struct census *c) {
-    uint64_t states = 0;
-    each_host(n, h) {
-        uint64_t bytes = atomic_load_explicit(&h->memory, memory_order_relaxed);
-        states +=
-            (int64_t)bytes > 0 ? bytes : 0; /* workers add what processes gave back at different moments */
-    }
+static void render_memory(struct text *out, const struct census *c) {
     const struct {
         const char *kind;
         uint64_t bytes;
-    } kinds[] = {{"processes", states}, {"mailboxes", c->mailbox_bytes}, {"resident", resident_bytes()}};
+    } kinds[] = {
+        {"processes", c->state_bytes}, {"mailboxes", c->mailbox_bytes}, {"resident", resident_bytes()}};
     head(out, METRIC_MEMORY);
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         put_name(out, METRIC_MEMORY, "", "kind", kinds[i].kind, NULL, NULL);
@@ -285,7 +282,7 @@ bool metrics_render(const struct metrics_source *src, struct text *out) {
             render_exits(out, n);
             break;
         case METRIC_MEMORY:
-            render_memory(out, n, &c);
+            render_memory(out, &c);
             break;
         case METRIC_RESTARTS:
             render_restarts(out, src);

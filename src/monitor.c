@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "src/health.h"
 #include "src/http.h"
 #include "src/log.h"
 #include "src/mainloop.h"
@@ -40,10 +41,11 @@ static bool metrics(void *ud, struct text *out) {
 
 /* --- how things are ------------------------------------------------------------------------------------------------ */
 
-/* That it answers at all is the answer: a worker that is stuck is replaced, and the watchdog's business. */
 static bool healthy(void *ud, struct text *out) {
-    text_str(out, "ok\n");
-    return true;
+    const struct monitor *m = ud;
+    bool yes = health_check(app_node(m->app), out);
+    text_str(out, yes ? "ok\n" : "\n");
+    return yes;
 }
 
 static bool ready(void *ud, struct text *out) {

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <time.h>
 
+#include "vm/profile.h"
 #include "vm/task.h"
 
 /* Between two tries where the process cannot yield. */
@@ -23,6 +24,8 @@ static void hook(lua_State *L, lua_Debug *ar) {
         t->raise = NULL;
         luaL_error(L, "%s", why);
     }
+    if (!vs->over_memory && !profile_hook(L))
+        return;
     if (lua_isyieldable(L)) {
         vs->preempted = true;
         lua_yield(L, 0);
