@@ -344,7 +344,8 @@ static void look_at(struct host *h, struct worker *w, int64_t now) {
             set_stuck(h, w, false);
         return;
     }
-    int64_t held = now - atomic_load_explicit(&w->ticker_since_ns, memory_order_relaxed), slice = host_limit(h, time_slice_ns);
+    int64_t held = now - atomic_load_explicit(&w->ticker_since_ns, memory_order_relaxed),
+            slice = host_limit(h, time_slice_ns);
     bool overdue =
         wheel_next(&w->wheel) < now - atomic_load_explicit(&n->tick_period_ns, memory_order_relaxed);
     if (held < slice && !overdue)

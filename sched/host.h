@@ -102,13 +102,13 @@ struct worker {
     atomic_bool draining;       /* to hand over its queue and end; relaxed */
     pthread_mutex_t id_lock;    /* guards `id` against signals to a thread that has ended */
     atomic_bool running_thread; /* its thread runs: release by it at the end, acquire by who joins */
-    atomic_bool asked;          /* it is interrupted for somebody who wants to look, see worker_ask; relaxed */
-    atomic_bool give_woken;     /* its signal handler shall put `woken` where others find it; relaxed */
+    atomic_bool asked;      /* it is interrupted for somebody who wants to look, see worker_ask; relaxed */
+    atomic_bool give_woken; /* its signal handler shall put `woken` where others find it; relaxed */
     _Atomic uint64_t ticker_seq;     /* written by the ticker: run_seq at its last look; relaxed */
     _Atomic int64_t ticker_since_ns; /* written by the ticker: since when that is unchanged; relaxed */
-    bool ticker_stuck;          /* ticker only: it counts as stuck, a spare works in its place */
-    void *user;                 /* of whoever set hooks.worker_started; its own thread */
-    bool joinable;              /* under the host's workers_lock: its thread was not joined yet */
+    bool ticker_stuck;               /* ticker only: it counts as stuck, a spare works in its place */
+    void *user;                      /* of whoever set hooks.worker_started; its own thread */
+    bool joinable;                   /* under the host's workers_lock: its thread was not joined yet */
 
     _Alignas(64) _Atomic uint32_t token; /* futex: 1 = woken */
     struct worker_stats stats;
