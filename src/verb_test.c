@@ -44,8 +44,10 @@ enum {
 };
 
 static const struct option_def defs[] = {
-    [OPT_CONFIG] = {"config", 'c', "FILE", false, "configuration, whose entries with meta.type: test are run too"},
-    [OPT_HOST] = {"host", 'H', "HOST", false, "where tests run; else on the only host, else on an implicit one"},
+    [OPT_CONFIG] = {"config", 'c', "FILE", false,
+                    "configuration, whose entries with meta.type: test are run too"},
+    [OPT_HOST] = {"host", 'H', "HOST", false,
+                  "where tests run; else on the only host, else on an implicit one"},
     [OPT_FILTER] = {"filter", 'f', "PATTERN", false, "only tests whose name matches this Lua pattern"},
     [OPT_JOBS] = {"jobs", 'j', "N", false, "so many files and entries at a time (1)"},
     [OPT_TIMEOUT] = {"timeout", 't', "DURATION", false, "the longest that one test may take (10s)"},
@@ -59,7 +61,8 @@ const struct options_syntax verb_test_syntax = {
     .command = TOOL " test",
     .args = "[PATH...]",
     .args_max = OPTIONS_ARGS_MAX,
-    .summary = "Runs tests: files *" SUFFIX " (directories are searched for them) and entries of meta.type test.",
+    .summary =
+        "Runs tests: files *" SUFFIX " (directories are searched for them) and entries of meta.type test.",
     .options = defs,
     .count = sizeof defs / sizeof defs[0]};
 
@@ -115,7 +118,8 @@ static bool collect_files(void) {
             return false;
         }
         size_t before = the.file_n;
-        bool ok = S_ISDIR(st.st_mode) ? nftw(paths[i], visit, 16, FTW_ACTIONRETVAL) != FTW_STOP : add_file(paths[i]);
+        bool ok = S_ISDIR(st.st_mode) ? nftw(paths[i], visit, 16, FTW_ACTIONRETVAL) != FTW_STOP
+                                      : add_file(paths[i]);
         if (!ok) {
             start_complain(TOOL, "%s: not enough memory", paths[i]);
             return false;
@@ -145,16 +149,16 @@ static void put_timeout(json_t *item, const struct cfg_entry *e) {
 static json_t *items(struct config *c, const struct cfg_entry *host) {
     json_t *list = json_array();
     for (size_t i = 0; i < the.file_n; i++)
-        json_array_append_new(list, json_pack("{ss ss ss ss ss}", "kind", "file", "entry", FILE_ENTRY, "host", host->id,
-                                              "suite", the.files[i], "id", cfg_script(c, i)->id));
+        json_array_append_new(list, json_pack("{ss ss ss ss ss}", "kind", "file", "entry", FILE_ENTRY, "host",
+                                              host->id, "suite", the.files[i], "id", cfg_script(c, i)->id));
     for (size_t i = 0; i < cfg_entry_count(c); i++) {
         const struct cfg_entry *e = cfg_entry_at(c, i);
         if (!is_test_entry(e))
             continue;
         const char *name = meta_text(e, "name"), *suite = meta_text(e, "suite");
         json_t *item = json_pack("{ss ss ss ss ss}", "kind", "entry", "entry", e->id, "host",
-                                 e->code->host ? e->code->host->id : host->id, "suite", suite ? suite : e->ns, "name",
-                                 name ? name : e->name);
+                                 e->code->host ? e->code->host->id : host->id, "suite", suite ? suite : e->ns,
+                                 "name", name ? name : e->name);
         put_timeout(item, e);
         json_array_append_new(list, item);
     }
@@ -165,9 +169,10 @@ static json_t *items(struct config *c, const struct cfg_entry *host) {
 static bool make_plan(struct config *c, const struct cfg_entry *host, int64_t timeout, long jobs) {
     char err[256];
     const char *filter = options_value(the.o, OPT_FILTER);
-    json_t *plan = json_pack("{so sI sI sb sb sb}", "items", items(c, host), "jobs", (json_int_t)jobs, "timeout_ms",
-                             (json_int_t)(timeout / DUR_MS), "tap", options_given(the.o, OPT_TAP), "verbose",
-                             options_given(the.o, OPT_VERBOSE), "color", isatty(STDOUT_FILENO));
+    json_t *plan =
+        json_pack("{so sI sI sb sb sb}", "items", items(c, host), "jobs", (json_int_t)jobs, "timeout_ms",
+                  (json_int_t)(timeout / DUR_MS), "tap", options_given(the.o, OPT_TAP), "verbose",
+                  options_given(the.o, OPT_VERBOSE), "color", isatty(STDOUT_FILENO));
     if (plan && filter)
         json_object_set_new(plan, "filter", json_string(filter));
     char *text = plan ? json_dumps(plan, JSON_COMPACT) : NULL;

@@ -96,7 +96,8 @@ static bool decode_json(lua_State *L, const char *what) {
         return false;
     }
     if (!jsondec_value(L, text, len, 0, &fault)) {
-        errobj_nil(L, ERRKIND_INTERNAL, "%s: line %zu, column %zu: %s", what, fault.line, fault.column, fault.what);
+        errobj_nil(L, ERRKIND_INTERNAL, "%s: line %zu, column %zu: %s", what, fault.line, fault.column,
+                   fault.what);
         return false;
     }
     lua_replace(L, -2);
@@ -113,7 +114,8 @@ static int payload_unmarshal(lua_State *L) {
 }
 
 static int impossible(lua_State *L, enum format from, enum format to) {
-    return errobj_nil(L, ERRKIND_INTERNAL, "transcode: no way from %s to %s", format_text[from], format_text[to]);
+    return errobj_nil(L, ERRKIND_INTERNAL, "transcode: no way from %s to %s", format_text[from],
+                      format_text[to]);
 }
 
 /* Replaces the value on top by its text for STRING and BYTES; false when it has none. */
