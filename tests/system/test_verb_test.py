@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""troupe test as a user runs it: exit status, TAP, filter, time-outs, entries with meta.type: test, mistakes."""
+import os
+import re
+import subprocess
+import tempfile
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+TOOL = os.path.join(ROOT, os.environ.get("TROUPE_BUILD", "build"), "troupe")
+
+GOOD = """
+describe("sums", function()
+    local n
+    before_each(function() n = 1 end)
+    it("add", function() assert.equal(2, n + 1) print("not shown") end)
+    it("compare", function() expect({ n }).to_equal({ 1 }) end)
+    pending("later")
+end)
+"""
+BAD = """
+it("fails", function() print("shown") assert.are.same({ 1 }, { 2 }) end)
+it("hangs", function() while true do end end)
+it("dies", function() coroutine.spawn(function() error("in a coroutine") end) end)
+it("goes on", function() assert.is_true(true) end)
+"""
+CONFIG = """
+version: "1.0"
+namespace: app
+entries:
+  - { name: processes, kind: process.host, host: { workers: 1 }, lifecycle: { auto_start: true } }
+  - { name: good, kind: process.lua, meta: { type: test, name: a good one, suite: unit }, source: "return function() return true end" }
+  - { name: nothing, kind: function.lua, meta: { type: test }, source: "return function() end" }
+  - { name: raises, kind: process.lua, meta: { type: test }, source: "return function() error('raised') end" }
+  - { name: no, kind: process.lua, meta: { type: test }, source: "return function() return false end" }
+  - { name: err, kind: process.lua, meta: { type: test }, source: "return function() return nil, 'an error' end" }
+  - { name: slow, kind: process.lua, meta: { type: test, timeout: 200ms }, source: "return function() while true do end end" }
+  - { name: other, kind: process.lua, source: "return function() error('is no test') end" }
+"""
+
+
+class VerbTest(unittest.TestCase):
+    def setUp(self):
+        self.dir = tempfile.TemporaryDirectory()
+        self.addCleanup(self.dir.cleanup)
+
+    def write(self, name, text):
+        path = os.path.join(self.dir.name, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+    def run_tool(self, *args):
+        return subprocess.run([TOOL, "test", *args], cwd=self.dir.name, capture_output=True, text=True, timeout=60)
+
+    def test_good_file(self):
+        self.write("good_test.lua", GOOD)
+        run = self.run_tool()
+        self.assertEqual((run.returncode, run.stderr), (0, ""))
+        self.assertIn("2 passed, 0 failed, 1 skipped", run.stdout)
+        self.assertNotIn("not shown", run.stdout)
+
+    def test_bad_file_as_tap(self):
+        path = self.write("bad_test.lua", BAD)
+        run = self.run_tool("--tap", "--timeout", "300ms", path)
+        self.assertEqual(run.returncode, 1)
+        lines = [line for line in run.stdout.splitlines() if re.match(r"(not )?ok ", line)]
+        self.assertEqual([line.startswith("ok") for line in lines], [False, False, False, True])
+        for text in ("1..4", "output: shown", "timed out after 300 ms", "in a coroutine", "bad_test.lua:2:"):
+            self.assertIn(text, run.stdout)
+
+    def test_filter_and_jobs(self):
+        self.write("good_test.lua", GOOD)
+        self.write("bad_test.lua", BAD)
+        run = self.run_tool("--filter", "add", "--jobs", "2", "--tap")
+        self.assertEqual(run.returncode, 0)
+        self.assertEqual(run.stdout.count("\nok ") + run.stdout.startswith("ok "), 1)
+
+    def test_entries(self):
+        config = self.write("troupe.yaml", CONFIG)
+        run = self.run_tool("--tap", "--config", config)
+        self.assertEqual(run.returncode, 1)
+        results = dict(reversed(found) for found in re.findall(r"^((?:not )?ok) \d+ - (.*)$", run.stdout, re.M))
+        self.assertEqual(results, {"unit: a good one": "ok", "app: nothing": "ok", "app: raises": "not ok", "app: no": "not ok",
+                                   "app: err": "not ok", "app: slow": "not ok"})
+
+    def test_mistakes(self):
+        self.assertEqual(self.run_tool("nowhere_test.lua").returncode, 1)
+        self.assertEqual(self.run_tool("--jobs", "0").returncode, 64)
+        self.assertEqual(self.run_tool("--timeout", "x").returncode, 64)
+        self.write("broken_test.lua", "local = 1")
+        run = self.run_tool()
+        self.assertEqual(run.returncode, 78)
+        self.assertIn("broken_test.lua:1", run.stderr)
+
+    def test_nothing_to_run(self):
+        run = self.run_tool()
+        self.assertEqual(run.returncode, 1)
+        self.assertIn("no tests found", run.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
