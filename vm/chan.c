@@ -190,11 +190,10 @@ static void give_value(lua_State *L, struct vstate *vs, struct waiter *w) {
 
 enum tried { TRIED_NO, TRIED_OK, TRIED_CLOSED };
 
-/* TRIED_OK pushes the element. idx: the channel on the stack. */
+/* TRIED_OK pushes the element. idx: the channel on the stack. Takes nothing out of the mailbox: what a select finds
+ * there while it tries one case may belong to a case that it has tried before, and nobody would look at that again. */
 static enum tried try_receive(lua_State *L, struct vstate *vs, struct chan *ch, int idx) {
     if (ch->kind != CHAN_LOCAL) {
-        if (!ch->queue.first)
-            proc_poll(vs->proc);
         struct msg *m = msgq_take(&ch->queue);
         if (!m)
             return ch->closed ? TRIED_CLOSED : TRIED_NO;
@@ -236,6 +235,8 @@ static enum tried try_send(lua_State *L, struct vstate *vs, struct chan *ch, int
 /* --- methods ------------------------------------------------------------------------------------------------------------- */
 
 int chan_receive_value(lua_State *L, struct vstate *vs, struct chan *ch, int idx) {
+    if (ch->kind != CHAN_LOCAL && !ch->queue.first)
+        proc_poll(vs->proc);
     switch (try_receive(L, vs, ch, idx)) {
     case TRIED_OK:
         lua_pushboolean(L, 1);

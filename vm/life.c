@@ -92,6 +92,10 @@ static void *state_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
             mem_free_sized(ptr, osize);
         return NULL;
     }
+    if (vs->refuse_memory) {
+        vs->refuse_memory = false;
+        return NULL;
+    }
     if (!vs->L_made) {
         vs->L_made = true;
         if (nsize <= BLOCK_SIZE - BLOCK_HEAD) {

@@ -41,6 +41,14 @@ static bool must_end(struct vstate *vs) {
            (vs->starting_in && (proc_poll(vs->starting_in) || proc_overran(vs->starting_in)));
 }
 
+/* An error that calls no error handler: a handler that does not return would be called again inside itself for each
+ * error that ends it. Lua's own errors of that kind are those for want of memory. */
+static void raise_end(lua_State *L, struct vstate *vs) {
+    lua_gc(L, LUA_GCSTOP, 0); /* so that the next request is this one */
+    vs->refuse_memory = true;
+    lua_newuserdata(L, 1);
+}
+
 void preempt_put_off(lua_State *L, struct vstate *vs) {
     bool end = must_end(vs);
     /* When it has to end: at every instruction. Whatever catches this error, what comes next raises the next one. */
@@ -48,7 +56,7 @@ void preempt_put_off(lua_State *L, struct vstate *vs) {
     if (!end)
         return;
     vs->dirty = true; /* the error may come in the midst of the prelude's own code */
-    luaL_error(L, "process terminated");
+    raise_end(L, vs);
 }
 
 void preempt_arm(struct vstate *vs, int instructions) {

@@ -179,6 +179,7 @@ struct vstate {
     bool base_open, jit_on;
     bool env_clean; /* REG_ENV is the chunk's environment and empty: as good as a new one */
     bool dirty;     /* never recycle */
+    bool refuse_memory; /* the next request, once: the process has to end, see vm/preempt.c */
     bool L_made;    /* LuaJIT has made its first allocation, see vm/life.c */
 
     /* From here on everything is the process', and zero when it begins. */

@@ -1,0 +1,6 @@
+-- expect: fails Unknown deadlock
+return {
+    main = function()
+        channel.new():receive()
+    end,
+}

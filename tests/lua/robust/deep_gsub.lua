@@ -1,0 +1,8 @@
+-- expect: ends
+return {
+    main = function()
+        local function f() return (("x"):gsub("x", f)) end
+        local ok, e = pcall(f)
+        assert(not ok and tostring(e):find("stack overflow"), e)
+    end,
+}

@@ -1,0 +1,6 @@
+-- expect: fails Unknown function
+return {
+    main = function()
+        error(function() end)
+    end,
+}

@@ -1,0 +1,6 @@
+-- expect: fails Unknown nil
+return {
+    main = function()
+        error(nil)
+    end,
+}

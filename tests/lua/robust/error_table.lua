@@ -1,0 +1,8 @@
+-- expect: fails Unknown table
+return {
+    main = function()
+        local t = {}
+        t.t = t
+        error(t)
+    end,
+}

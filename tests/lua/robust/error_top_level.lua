@@ -1,0 +1,3 @@
+-- expect: start
+error("top")
+return { main = function() end }

@@ -1,0 +1,3 @@
+-- expect: start
+error(nil)
+return { main = function() end }

@@ -1,0 +1,6 @@
+-- expect: runs
+return {
+    main = function()
+        for i in function() return 1 end do end
+    end,
+}

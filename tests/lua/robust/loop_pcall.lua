@@ -1,0 +1,6 @@
+-- expect: runs
+return {
+    main = function()
+        while true do pcall(error, 'again') end
+    end,
+}

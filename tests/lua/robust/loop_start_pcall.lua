@@ -1,0 +1,3 @@
+-- expect: stuck
+while true do pcall(function() while true do end end) end
+return { main = function() end }

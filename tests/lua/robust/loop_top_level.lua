@@ -1,0 +1,3 @@
+-- expect: stuck
+while true do end
+return { main = function() end }

@@ -1,0 +1,6 @@
+-- expect: fails RateLimited process_memory
+return {
+    main = function()
+        local r = ("x"):rep(2^20):gsub("x", function() return ("y"):rep(1000) end)
+    end,
+}

@@ -1,0 +1,6 @@
+-- expect: fails Invalid function
+return {
+    main = function()
+        return function() end
+    end,
+}

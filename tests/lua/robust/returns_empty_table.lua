@@ -1,0 +1,2 @@
+-- expect: start
+return {}

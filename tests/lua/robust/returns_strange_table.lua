@@ -1,0 +1,2 @@
+-- expect: start
+return setmetatable({}, { __index = function() while true do end end })

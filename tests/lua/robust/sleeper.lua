@@ -1,0 +1,6 @@
+-- expect: helper
+return {
+    main = function()
+        time.sleep("1h")
+    end,
+}
