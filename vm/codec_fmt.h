@@ -66,7 +66,7 @@ enum { SEEN_FIRST = 64, SEEN_KEEP = 4096 };
 /* One per thread, made on first use: what encoding and decoding need besides the buffer. */
 struct codec_scratch {
     struct codec_scratch *outer; /* codec_scratch_push */
-    struct codec_seen *seen; /* open addressing, `mask` + 1 slots, never more than half of them used */
+    struct codec_seen *seen;     /* open addressing, `mask` + 1 slots, never more than half of them used */
     uint32_t mask, used, generation;
     struct codec_seen first[SEEN_FIRST];
     /*

@@ -19,7 +19,8 @@
 
 /* --- error values ------------------------------------------------------------------------------------------------- */
 
-static struct failure *with_how(const struct failure *f, enum exit_how how, const char *stack, size_t stack_len) {
+static struct failure *with_how(const struct failure *f, enum exit_how how, const char *stack,
+                                size_t stack_len) {
     if (f->stack_len) {
         stack = f->stack;
         stack_len = f->stack_len;
@@ -112,17 +113,19 @@ bool spawn_prepare_main(struct proc *p) {
     const struct ventry *e = vs->entry;
     int type = lua_gettop(co) ? lua_type(co, 1) : LUA_TNIL;
     if (type != LUA_TTABLE && type != LUA_TFUNCTION)
-        return start_failed(p, failure_format(ERRKIND_INTERNAL, EXIT_START,
-                                              "entry %s: the file returns a %s value, not a table with the method '%s'",
-                                              e->id, lua_typename(co, type), e->method));
+        return start_failed(
+            p, failure_format(ERRKIND_INTERNAL, EXIT_START,
+                              "entry %s: the file returns a %s value, not a table with the method '%s'",
+                              e->id, lua_typename(co, type), e->method));
     lua_settop(co, 1);
     if (type == LUA_TTABLE) {
         lua_rawgeti(co, LUA_REGISTRYINDEX, REG_METHOD);
         lua_rawget(co, 1);
         if (lua_type(co, -1) != LUA_TFUNCTION)
-            return start_failed(p, failure_format(ERRKIND_INTERNAL, EXIT_START,
-                                                  "entry %s: the file returns a table without the method '%s'", e->id,
-                                                  e->method));
+            return start_failed(p,
+                                failure_format(ERRKIND_INTERNAL, EXIT_START,
+                                               "entry %s: the file returns a table without the method '%s'",
+                                               e->id, e->method));
         lua_replace(co, 1);
     }
     luaL_checkstack(co, (int)vs->arg_count + 8, "arguments");
@@ -131,8 +134,8 @@ bool spawn_prepare_main(struct proc *p) {
     for (unsigned i = 0; i < vs->arg_count; i++) {
         size_t used = codec_decode_next(co, data, left);
         if (!used)
-            return start_failed(p, failure_format(ERRKIND_INTERNAL, EXIT_START, "entry %s: argument %u is damaged",
-                                                  e->id, i + 1));
+            return start_failed(p, failure_format(ERRKIND_INTERNAL, EXIT_START,
+                                                  "entry %s: argument %u is damaged", e->id, i + 1));
         data += used;
         left -= used;
     }
@@ -208,8 +211,11 @@ static void behaviour_close(struct proc *p) {
     life_end(vs);
 }
 
-const struct behaviour spawn_behaviour = {
-    .name = "lua", .deliver = inbox_deliver, .step = task_step, .ending = behaviour_ending, .close = behaviour_close};
+const struct behaviour spawn_behaviour = {.name = "lua",
+                                          .deliver = inbox_deliver,
+                                          .step = task_step,
+                                          .ending = behaviour_ending,
+                                          .close = behaviour_close};
 
 /* --- birth ---------------------------------------------------------------------------------------------------------------- */
 
@@ -222,12 +228,14 @@ static struct failure *refusal(const struct spawn_request *r, enum spawn_status 
     const struct host *h = r->host;
     switch (status) {
     case SPAWN_LIMIT:
-        return failure_format(ERRKIND_RATE_LIMITED, EXIT_START, "host %s is full: %llu processes (max_processes)",
-                              h->id, (unsigned long long)h->limits.max_processes);
+        return failure_format(ERRKIND_RATE_LIMITED, EXIT_START,
+                              "host %s is full: %llu processes (max_processes)", h->id,
+                              (unsigned long long)h->limits.max_processes);
     case SPAWN_STOPPED:
         return failure_format(ERRKIND_UNAVAILABLE, EXIT_START, "host %s is not running", h->id);
     default:
-        return failure_format(ERRKIND_RATE_LIMITED, EXIT_START, "not enough memory for a process of %s", r->entry->id);
+        return failure_format(ERRKIND_RATE_LIMITED, EXIT_START, "not enough memory for a process of %s",
+                              r->entry->id);
     }
 }
 
@@ -256,7 +264,8 @@ static enum start start_now(struct proc *p) {
 
 #define NESTED_MAX 3 /* a top level that spawns runs inside its spawner's; deeper, it is scheduled instead */
 
-enum spawned spawn_process(struct vm *vm, const struct spawn_request *r, struct pid *pid, struct failure **f) {
+enum spawned spawn_process(struct vm *vm, const struct spawn_request *r, struct pid *pid,
+                           struct failure **f) {
     struct sched_thread *t = sched_self;
     struct vstate *vs = pool_take(vm, r->entry);
     if (!vs)
@@ -317,7 +326,8 @@ enum spawned spawn_process(struct vm *vm, const struct spawn_request *r, struct 
 struct pid vm_spawn(struct vm *vm, const char *entry, struct host *host, struct proc *parent, bool monitor,
                     const struct vm_args *args, struct failure **f) {
     struct pid pid = {0};
-    struct spawn_request r = {.host = host, .parent = parent, .monitor = monitor, .later = true, .args = *args};
+    struct spawn_request r = {
+        .host = host, .parent = parent, .monitor = monitor, .later = true, .args = *args};
     r.entry = ventry_find(vm, entry, strlen(entry));
     if (!r.entry || r.entry->kind == VM_LIBRARY || r.entry->kind == VM_OTHER) {
         *f = failure_format(r.entry ? ERRKIND_INVALID : ERRKIND_NOT_FOUND, EXIT_START,

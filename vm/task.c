@@ -292,9 +292,10 @@ static void limit_failure(struct proc *p, struct vstate *vs) {
     codec_scratch_recover();
     failure_release(p->failure);
     if (vs->over_host)
-        p->failure = failure_format(ERRKIND_RATE_LIMITED, EXIT_LIMIT,
-                                    "memory limit exceeded: the processes of host %s use more than %llu bytes (memory)",
-                                    p->host->id, (unsigned long long)host_limit(p->host, memory));
+        p->failure = failure_format(
+            ERRKIND_RATE_LIMITED, EXIT_LIMIT,
+            "memory limit exceeded: the processes of host %s use more than %llu bytes (memory)", p->host->id,
+            (unsigned long long)host_limit(p->host, memory));
     else
         p->failure =
             failure_format(ERRKIND_RATE_LIMITED, EXIT_LIMIT,

@@ -26,8 +26,9 @@
 /* Strings that stay interned in every state, so that nobody hashes them for each event. */
 #define WORD_MAP(X)                                                                                          \
     X(KIND, "kind")                                                                                          \
-    X(FROM, "from") X(AT, "at") X(RESULT, "result") X(ERROR, "error") X(CHANNEL, "channel")                  \
-        X(VALUE, "value") X(OK, "ok") X(EXIT, "pid.exit")
+    X(FROM, "from")                                                                                          \
+    X(AT, "at") X(RESULT, "result") X(ERROR, "error") X(CHANNEL, "channel") X(VALUE, "value") X(OK, "ok")    \
+        X(EXIT, "pid.exit")
 
 enum word {
 #define WORD_ENUM(name, text) WORD_##name,
