@@ -27,7 +27,8 @@
 #define WORD_MAP(X)                                                                                          \
     X(KIND, "kind")                                                                                          \
     X(FROM, "from")                                                                                          \
-    X(AT, "at") X(RESULT, "result") X(ERROR, "error") X(CHANNEL, "channel") X(VALUE, "value") X(OK, "ok")    \
+    X(AT, "at")                                                                                              \
+    X(RESULT, "result") X(ERROR, "error") X(CHANNEL, "channel") X(VALUE, "value") X(OK, "ok")                \
         X(EXIT, "pid.exit")
 
 enum word {
@@ -178,10 +179,10 @@ struct vstate {
     uint32_t steps, ticks; /* dispatches, and those during which the coarse clock moved */
     uint8_t strings;       /* enum strings: whose methods all strings have */
     bool base_open, jit_on;
-    bool env_clean; /* REG_ENV is the chunk's environment and empty: as good as a new one */
-    bool dirty;     /* never recycle */
+    bool env_clean;     /* REG_ENV is the chunk's environment and empty: as good as a new one */
+    bool dirty;         /* never recycle */
     bool refuse_memory; /* the next request, once: the process has to end, see vm/preempt.c */
-    bool L_made;    /* LuaJIT has made its first allocation, see vm/life.c */
+    bool L_made;        /* LuaJIT has made its first allocation, see vm/life.c */
 
     /* From here on everything is the process', and zero when it begins. */
     struct proc *proc;
