@@ -1,6 +1,6 @@
 -- expect: bomb
 return {
     main = function()
-        while true do process.spawn("app:fork_bomb", "app:processes") end
+        while true do process.spawn("app:fork_bomb", "app:bombs") end
     end,
 }

@@ -1,6 +1,6 @@
 -- expect: bomb
 return {
     main = function()
-        while true do process.spawn_linked("app:fork_bomb_linked", "app:processes") end
+        while true do process.spawn_linked("app:fork_bomb_linked", "app:bombs") end
     end,
 }
