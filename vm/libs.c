@@ -6,8 +6,27 @@
     X(string_wippy)                                                                                          \
     X(table)                                                                                                 \
     X(math)                                                                                                  \
-    X(bit) X(os) X(coroutine) X(process) X(registry) X(event) X(channel) X(time) X(errors) X(json) X(hash)   \
-        X(base64) X(uuid) X(test) X(env) X(logger) X(ctx) X(funcs) X(events) X(payload) X(payload_format)
+    X(bit)                                                                                                   \
+    X(os)                                                                                                    \
+    X(coroutine)                                                                                             \
+    X(process)                                                                                               \
+    X(registry)                                                                                              \
+    X(event)                                                                                                 \
+    X(channel)                                                                                               \
+    X(time)                                                                                                  \
+    X(errors)                                                                                                \
+    X(json)                                                                                                  \
+    X(hash)                                                                                                  \
+    X(base64)                                                                                                \
+    X(uuid)                                                                                                  \
+    X(test)                                                                                                  \
+    X(env)                                                                                                   \
+    X(logger)                                                                                                \
+    X(ctx)                                                                                                   \
+    X(funcs)                                                                                                 \
+    X(events)                                                                                                \
+    X(payload)                                                                                               \
+    X(payload_format)
 
 #define DECLARE(name) extern const struct vlib vlib_##name;
 MODULES(DECLARE)

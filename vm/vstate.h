@@ -29,7 +29,11 @@
     X(FROM, "from")                                                                                          \
     X(AT, "at")                                                                                              \
     X(RESULT, "result")                                                                                      \
-    X(ERROR, "error") X(CHANNEL, "channel") X(VALUE, "value") X(OK, "ok") X(EXIT, "pid.exit")
+    X(ERROR, "error")                                                                                        \
+    X(CHANNEL, "channel")                                                                                    \
+    X(VALUE, "value")                                                                                        \
+    X(OK, "ok")                                                                                              \
+    X(EXIT, "pid.exit")
 
 enum word {
 #define WORD_ENUM(name, text) WORD_##name,
