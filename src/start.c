@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,6 +15,8 @@ void start_streams(void) {
         if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
             /* The lowest free number is this one. Writing there fails, as it does where nothing is open. */
             (void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+    /* Whole lines: another thread, the log's, writes there too. */
+    setvbuf(stderr, NULL, _IOLBF, 0);
 }
 
 void start_complain(const char *program, const char *fmt, ...) {
