@@ -7,6 +7,7 @@
 #include "base/dur.h"
 #include "vm/codec.h"
 #include "vm/errobj.h"
+#include "vm/timeobj.h"
 
 void vdur_push(lua_State *L, int64_t ns) {
     struct vdur *d = vtype_new(L, VTYPE_DURATION, sizeof *d);
@@ -116,6 +117,8 @@ static int push_scaled(lua_State *L, double ns) {
 }
 
 static int dur_add(lua_State *L) {
+    if (vtype_test(L, 2, VTYPE_TIME))
+        return vtime_plus(L);
     int64_t a = operand(L, 1), b = operand(L, 2), sum;
     bool overflow = __builtin_add_overflow(a, b, &sum);
     return push_result(L, overflow, sum);

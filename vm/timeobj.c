@@ -263,8 +263,7 @@ static int moved_by(lua_State *L, const struct vtime *t, int idx, bool back) {
     return 1;
 }
 
-/* time + duration, in either order. */
-static int time_plus(lua_State *L) {
+int vtime_plus(lua_State *L) {
     int time_at = vtype_test(L, 1, VTYPE_TIME) ? 1 : 2;
     return moved_by(L, vtype_check(L, time_at, VTYPE_TIME), 3 - time_at, false);
 }
@@ -281,7 +280,7 @@ static int time_le(lua_State *L) {
 
 static const luaL_Reg meta[] = {
     {"__tostring", time_tostring}, {"__eq", time_equal},  {"__lt", time_before}, {"__le", time_le},
-    {"__add", time_plus},          {"__sub", time_minus}, {NULL, NULL},
+    {"__add", vtime_plus},         {"__sub", time_minus}, {NULL, NULL},
 };
 
 const struct vtype_desc vtype_desc_TIME = {methods, meta};

@@ -28,6 +28,9 @@ void vtime_push(lua_State *L, int64_t sec, int32_t ns);
 /* Pushes an instant in a zone; copies a fixed zone's name. */
 void vtime_push_in(lua_State *L, struct instant at, const struct zone *z);
 
+/* Metamethod: time + duration, in either order. */
+int vtime_plus(lua_State *L);
+
 /*
  * A whole number from argument `idx`, which must be a number (its fraction is dropped). false, leaving *n alone, when it is
  * nan or does not fit.

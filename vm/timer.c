@@ -165,7 +165,7 @@ void vtimer_fired(struct vstate *vs, struct msg *m) {
     }
     struct chan *ch = v->chan;
     struct msg *note = NULL;
-    if (ch && (v->use != USE_TICKER || ch->queue.n < TICKER_BUFFER))
+    if (ch && !ch->closed && (v->use != USE_TICKER || ch->queue.n < TICKER_BUFFER))
         note = msg_event(MSG_TIMER, 0);
     if (note) {
         chan_arrive(vs, ch, note);
