@@ -1,6 +1,7 @@
 /*
  * troupe: the tool's main program: finds the verb, reads its command line, runs it.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/version.h"
@@ -19,9 +20,9 @@ static const struct verb *find_verb(const char *name) {
 /* --- what it says about itself ------------------------------------------------------------------------------------ */
 
 static int help(int argc, char **argv) {
-    printf("usage: " TOOL " VERB [OPTIONS] [ARGS...]\n\n");
+    printf("usage: " TOOL " [--socket PATH] VERB [OPTIONS] [ARGS...]\n\n");
     for (const struct verb *v = verbs; v->name; v++)
-        printf("  %-8s %s\n", v->name, v->syntax->summary);
+        printf("  %-9s  %s\n", v->name, v->syntax->summary);
     printf("\n" TOOL " VERB --help shows the options of a verb, " TOOL " --version the version.\n");
     return start_flush(TOOL);
 }
@@ -75,8 +76,28 @@ static int run(const struct verb *v, int argc, char **argv) {
     return status;
 }
 
+/* --socket before the verb: as if the environment said so. Returns the arguments it took; -1: its value is missing. */
+static int take_socket(int argc, char **argv) {
+    static const char option[] = "--socket";
+    size_t n = sizeof option - 1;
+    if (argc < 2 || strncmp(argv[1], option, n) != 0 || (argv[1][n] && argv[1][n] != '='))
+        return 0;
+    const char *path = argv[1][n] ? argv[1] + n + 1 : argc > 2 ? argv[2] : NULL;
+    if (!path)
+        return -1;
+    setenv("TROUPE_SOCKET", path, 1);
+    return argv[1][n] ? 1 : 2;
+}
+
 int main(int argc, char **argv) {
     start_streams();
+    int taken = take_socket(argc, argv);
+    if (taken < 0) {
+        start_complain(TOOL, "--socket: PATH is missing");
+        return EXIT_CODE_USAGE;
+    }
+    argc -= taken;
+    argv += taken;
     if (argc < 2) {
         start_complain(TOOL, "a verb is missing; see " TOOL " --help");
         return EXIT_CODE_USAGE;

@@ -1,8 +1,11 @@
 /*
- * verb: the commands of the tool. Each is one row of the table in src/verbs.c and one file verb_NAME.c.
+ * verb: the commands of the tool. Each is one row of the table in src/verbs.c; they stand in verb_*.c, those that belong
+ * together in one file.
  */
 #ifndef SRC_VERB_H
 #define SRC_VERB_H
+
+#include <stdint.h>
 
 #include "src/options.h"
 
@@ -17,14 +20,47 @@ struct verb {
 /* Ends with a row whose name is NULL. */
 extern const struct verb verbs[];
 
-extern const struct options_syntax verb_run_syntax, verb_check_syntax;
-int verb_run(const struct options *o);
-int verb_check(const struct options *o);
-extern const struct options_syntax verb_test_syntax;
-int verb_test(const struct options *o);
+/* name in C, name, in order of --help */
+#define VERBS(X)                                                                                             \
+    X(run, "run")                                                                                            \
+    X(test, "test")                                                                                          \
+    X(check, "check")                                                                                        \
+    X(ps, "ps")                                                                                              \
+    X(top, "top")                                                                                            \
+    X(info, "info")                                                                                          \
+    X(hosts, "hosts")                                                                                        \
+    X(services, "services")                                                                                  \
+    X(names, "names")                                                                                        \
+    X(spawn, "spawn")                                                                                        \
+    X(send, "send")                                                                                          \
+    X(call, "call")                                                                                          \
+    X(cancel, "cancel")                                                                                      \
+    X(kill, "kill")                                                                                          \
+    X(trace, "trace")                                                                                        \
+    X(stack, "stack")                                                                                        \
+    X(profile, "profile")                                                                                    \
+    X(start, "start")                                                                                        \
+    X(stop, "stop")                                                                                          \
+    X(restart, "restart")                                                                                    \
+    X(reload, "reload")                                                                                      \
+    X(shutdown, "shutdown")                                                                                  \
+    X(log_level, "log-level")                                                                                \
+    X(ping, "ping")
+
+#define X(id, name)                                                                                          \
+    extern const struct options_syntax verb_##id##_syntax;                                                   \
+    int verb_##id(const struct options *o);
+VERBS(X)
+#undef X
 
 /* Whether the argument names a Lua file, not an entry or a configuration. */
 bool verb_is_script(const char *name);
+
+/* A whole number as options give it, from 0 on; -1: it is none. */
+int64_t verb_number(const char *text);
+
+/* Whether `text` is a duration, not below zero; complains if not. */
+bool verb_duration(const char *option, const char *text);
 
 /* Options that several verbs have. */
 #define OPTION_HELP                                                                                          \
