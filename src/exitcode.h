@@ -5,7 +5,8 @@
 /* name, number, meaning */
 #define EXIT_CODES(X)                                                                                        \
     X(OK, 0, "success")                                                                                      \
-    X(FAILED, 1, "a required service failed at boot, the program failed, the daemon refused, or a second signal") \
+    X(FAILED, 1,                                                                                             \
+      "a required service failed at boot, the program failed, the daemon refused, or a second signal")       \
     X(USAGE, 64, "wrong usage")                                                                              \
     X(NO_DAEMON, 69, "no daemon answers")                                                                    \
     X(INTERNAL, 70, "internal error, or not enough memory or threads")                                       \
