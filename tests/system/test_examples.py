@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+"""Every example of config/examples, run by the daemon as its first lines say, prints what it is there to show."""
+import os
+import re
+import shutil
+import signal
+import unittest
+
+from programs import ROOT, TROUPE, TROUPED, Case
+
+EXAMPLES = os.path.join(ROOT, "config", "examples")
+
+
+class Examples(Case):
+    def copy(self, name):
+        """A copy, as a user makes one."""
+        shutil.copytree(os.path.join(EXAMPLES, name), self.path(name))
+        return self.path(name)
+
+    def example(self, name):
+        return self.start(TROUPED, "--config", "troupe.yaml", "--set", "control.socket=\"\"", cwd=self.copy(name))
+
+    def lines(self, daemon, pattern, times=1):
+        """What was printed when the pattern stands in it so many times, the daemon stopped."""
+        daemon.await_text(pattern, "out", times)
+        self.assertEqual(daemon.stop(), 0, daemon.err)
+        return daemon.out.splitlines()
+
+    def test_each_is_tested_and_says_what_it_shows(self):
+        tested = {name[len("test_example_"):] for name in dir(self) if name.startswith("test_example_")}
+        self.assertEqual(tested, set(os.listdir(EXAMPLES)))
+        for name in tested:
+            with open(os.path.join(EXAMPLES, name, "troupe.yaml"), encoding="utf-8") as file:
+                first = file.read().split("\nversion:")[0]
+            self.assertTrue(first.startswith("# "), name)
+            self.assertRegex(first, r"(?m)^# *trouped --config troupe\.yaml$", name)
+            program = self.run_to_end(TROUPED, "--config", os.path.join(EXAMPLES, name, "troupe.yaml"), "--check", "--strict")
+            self.assertEqual((program.status, program.err), (0, ""), name)
+
+    def test_example_pool(self):
+        lines = self.lines(self.example("pool"), "^Worker ", times=5)
+        self.assertEqual(sorted(lines), ["Worker %d completed:\t%d" % (i, i * 20) for i in range(1, 6)])
+
+    def test_example_chat(self):
+        daemon = self.example("chat")
+        self.assertEqual(self.lines(daemon, "ann left$"),
+                         ["[lobby] " + text for text in (
+                             "reporter joined", "ann joined", "bob joined", "ann: hello bob", "bob: hello ann",
+                             "ann: how are you?", "bob left (connection lost)", "ann left")])
+
+    def test_example_limiter(self):
+        self.assertEqual(self.lines(self.example("limiter"), "^limit.take:"),
+                         ["ann: 5 of 8 logins allowed", "bob: 5 of 8 logins allowed",
+                          "11 mails sent, no faster than one in 20 ms", "limit.take: no such limit: coffee"])
+
+    def test_example_cron(self):
+        daemon = self.example("cron")
+        daemon.await_text("^broken: ", "out", times=2)
+        daemon.await_text("^slow: ", "out")
+        lines = self.lines(daemon, "^often: ", times=2)
+        busy = {"often: still runs, not started again"}  # a machine that needs a second for it
+        self.assertEqual(set(lines) - busy,
+                         {"often: done", "slow: still runs, not started again", "broken: failed: nobody said how long"})
+
+    def test_the_test_of_cron(self):
+        program = self.run_to_end(TROUPE, "test", "--config", "troupe.yaml", cwd=self.copy("cron"))
+        self.assertEqual(program.status, 0, program.out)
+        self.assertIn("1 passed, 0 failed", program.out)
+
+    def test_example_pipeline(self):
+        daemon = self.example("pipeline")
+        lines = self.lines(daemon, "^sink: ")
+        self.assertIn("source: all 100 items done, set aside: 42", lines)
+        total = sum(i * i for i in range(1, 101)) - 42 * 42
+        self.assertIn("sink: 99 results, sum %d" % total, lines)
+        most = re.search(r"^source: never more than (\d+) in hand$", daemon.out, re.M)
+        self.assertLessEqual(int(most.group(1)), 12)
+        self.assertEqual(len(re.findall('msg="service failed" service=app:worker', daemon.err)), 2)
+        self.assertNotIn("failed for good", daemon.err)
+
+    def test_example_upgrade(self):
+        self.assertEqual(self.lines(self.example("upgrade"), "^the same process"),
+                         ["version 1: 1000", "counter: goes on as it is: upgrade: entry not found: app:no_such_entry",
+                          "version 2: 2000, of these 1000 since the upgrade", "the same process: true"])
+
+    def test_upgrade_by_a_changed_file(self):
+        """As the example's comment says: the file is changed, the configuration reloaded, "upgrade" sent without an entry."""
+        folder = self.copy("upgrade")
+        client = os.path.join(folder, "client.lua")
+        with open(client, "w", encoding="utf-8") as file:
+            file.write("""local function main()
+                local pid, sums, events = process.registry.lookup("counter"), process.listen("sum"), process.events()
+                process.send(pid, "add", 5)
+                print("waits")
+                events:receive() -- CANCEL: the reload stops this service
+                process.send(pid, "upgrade")
+                process.send(pid, "add", 1)
+                process.send(pid, "read")
+                local s = sums:receive()
+                print("version " .. s.version .. ": " .. s.sum, process.registry.lookup("counter") == pid)
+            end
+            return { main = main }""")
+        daemon = self.start(TROUPED, "--config", "troupe.yaml", "--set", "control.socket=\"\"", cwd=folder)
+        daemon.await_text("^waits$", "out")
+        shutil.copy(os.path.join(folder, "counter_v2.lua"), os.path.join(folder, "counter.lua"))
+        config = os.path.join(folder, "troupe.yaml")
+        with open(config, encoding="utf-8") as file:
+            text = file.read()
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(text[:text.index("  - name: client.service")])
+        daemon.send(signal.SIGHUP)
+        self.assertEqual(self.lines(daemon, "^version"), ["waits", "version 2: 6\ttrue"])
+
+
+if __name__ == "__main__":
+    unittest.main()
