@@ -99,7 +99,9 @@ struct app *app_open(struct config *c, const struct app_options *o, char *err, s
         return NULL;
     }
     if (!vm_preempts_compiled(app->vm))
-        log_warn("compiled loops cannot be interrupted: the LuaJIT in use was built without check hooks");
+        log_warn("compiled loops cannot be interrupted, not at the end of a time slice and not to be "
+                 "terminated: the LuaJIT in "
+                 "use was built without check hooks");
     return app;
 }
 

@@ -4,6 +4,7 @@
 #include <lualib.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <time.h>
 
 #include "vm/profile.h"
@@ -91,32 +92,75 @@ void vm_preempt(void *running) {
     preempt_arm(vs, 1);
 }
 
-/* --- self-check: an endless compiled loop in a thread of its own, and a hook set by a signal handler in it ---------- */
+/* --- self-check: a compiled loop in a thread of its own, and a hook set by a signal handler in it ------------------- */
 
-static lua_State *volatile checked;
-static volatile sig_atomic_t interrupted;
+/* One at a time: it takes place before there are workers. */
+static struct {
+    _Atomic(lua_State *)
+        state; /* in the loop, which is compiled; relaxed: a hint to whoever signals, all of it the handler's
+                                 * own thread otherwise */
+    int64_t began_ns;  /* on the thread's own clock; release and acquire by `state` */
+    atomic_bool ended; /* relaxed: a hint; the join orders the rest */
+    bool interrupted;  /* in the loop, not after it; read after the join */
+} check;
+
+/* Lines tell where it was interrupted; the loop ends by itself when it cannot be. */
+static const char check_loop[] = "local x, n = 0, ...\n"
+                                 "for i = 1, n do x = x + i % 7 end\n"
+                                 "return x";
+#define CHECK_LINE 2
+#define CHECK_TURNS 3e7
+#define CHECK_WARM_UP 1000
 
 static void check_hook(lua_State *L, lua_Debug *ar) {
     lua_sethook(L, NULL, 0, 0);
-    interrupted = 1;
+    check.interrupted = lua_getinfo(L, "l", ar) && ar->currentline == CHECK_LINE;
     luaL_error(L, "interrupted");
 }
 
 static void check_handler(int sig) {
-    if (checked)
-        lua_sethook(checked, check_hook, LUA_MASKCOUNT, 1);
+    lua_State *L = atomic_load_explicit(&check.state, memory_order_relaxed);
+    if (L)
+        lua_sethook(L, check_hook, LUA_MASKCOUNT, 1);
+}
+
+static int64_t thread_ns(clockid_t clock) {
+    struct timespec t = {0};
+    clock_gettime(clock, &t);
+    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+static int run_loop(lua_State *L, lua_Number turns) {
+    lua_pushvalue(L, 1);
+    lua_pushnumber(L, turns);
+    return lua_pcall(L, 1, 0, 0);
 }
 
 static void *check_main(void *arg) {
-    /* Long enough to be caught in, short enough to end when it cannot be. */
-    static const char loop[] = "local x = 0 for i = 1, 2e8 do x = x + i % 7 end return x";
     lua_State *L = arg;
-    if (luaL_loadstring(L, loop) == 0) {
-        checked = L;
-        lua_pcall(L, 0, 1, 0);
-        checked = NULL;
+    if (luaL_loadstring(L, check_loop) == 0 && run_loop(L, CHECK_WARM_UP) == 0) {
+        check.began_ns = thread_ns(CLOCK_THREAD_CPUTIME_ID);
+        /* release: partner is preempt_self_check */
+        atomic_store_explicit(&check.state, L, memory_order_release);
+        run_loop(L, CHECK_TURNS);
+        atomic_store_explicit(&check.state, NULL, memory_order_relaxed);
     }
+    atomic_store_explicit(&check.ended, true, memory_order_relaxed);
     return NULL;
+}
+
+/* Signals the thread once it has surely come to the loop: by its own clock, whatever else the machine does. */
+static void check_signal(pthread_t thread) {
+    clockid_t clock;
+    if (pthread_getcpuclockid(thread, &clock) != 0)
+        return;
+    while (!atomic_load_explicit(&check.ended, memory_order_relaxed)) {
+        struct timespec pause = {.tv_nsec = 500000};
+        nanosleep(&pause, NULL);
+        if (atomic_load_explicit(&check.state, memory_order_acquire) &&
+            thread_ns(clock) > check.began_ns + 1000000)
+            pthread_kill(thread, SIGURG);
+    }
 }
 
 bool preempt_self_check(void) {
@@ -128,16 +172,13 @@ bool preempt_self_check(void) {
     sigemptyset(&sa.sa_mask);
     sigaction(SIGURG, &sa, &old);
     pthread_t thread;
-    interrupted = 0;
+    check.interrupted = false;
+    atomic_store_explicit(&check.ended, false, memory_order_relaxed);
     if (pthread_create(&thread, NULL, check_main, L) == 0) {
-        struct timespec pause = {.tv_nsec = 5000000};
-        for (int i = 0; i < 5 && !interrupted; i++) {
-            nanosleep(&pause, NULL);
-            pthread_kill(thread, SIGURG);
-        }
+        check_signal(thread);
         pthread_join(thread, NULL);
     }
     sigaction(SIGURG, &old, NULL);
     lua_close(L);
-    return interrupted;
+    return check.interrupted;
 }
