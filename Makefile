@@ -1,7 +1,8 @@
 # Troupe: daemon and tool. `make help` lists what can be made.
 #
 # A source file is picked up by where it is: src/base sched config vm src (each folder a static archive, src without the
-# two programs' main files), vm/lua (compiled to bytecode), tests/{unit,stress,fuzz}. No file is named here.
+# two programs' main files), vm/lua (compiled to bytecode), config/init (what `troupe init` writes), tests/{unit,stress,fuzz}.
+# No file is named here.
 #
 # VARIANT=release|tiny|asan|tsan|valgrind|det|fuzz   objects in build/obj/VARIANT; programs in build/, of others in build/VARIANT/
 # LUAJIT=own|system   own: built by scripts/build-luajit (default); system: Debian's, without preemption of compiled loops
@@ -91,6 +92,7 @@ LIBS = $(LUAJIT_LIBS) -lev $(JEMALLOC) $(PKG_LIBS) -lm -ldl
 MAINS    := src/trouped.c src/troupe.c
 PROGRAMS := $(patsubst src/%.c,$(P)/%,$(wildcard $(MAINS)))
 PRELUDE  := $(sort $(wildcard vm/lua/*.lua))
+SKELETON := $(sort $(wildcard config/init/*))
 
 SRC.base   := $(wildcard src/base/*.c)
 SRC.sched  := $(wildcard sched/*.c)
@@ -154,7 +156,20 @@ $(O)/prelude.list: FORCE
 $(O)/prelude.o: $(O)/prelude.c vm/prelude.h $(FLAGS_FILE)
 	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c $< -o $@
 
-objects = $(patsubst %.c,$(O)/%.o,$(SRC.$(1))) $(if $(filter vm,$(1)),$(O)/prelude.o)
+$(O)/skeleton.c: $(SKELETON) scripts/embed-text $(O)/skeleton.list $(LUAJIT_STAMP)
+	@$(LUAJIT_BIN) scripts/embed-text $@ $(SKELETON)
+
+$(O)/skeleton.list: FORCE
+	$(call keep_text,$(SKELETON))
+
+$(O)/skeleton.o: $(O)/skeleton.c src/skeleton.h $(FLAGS_FILE)
+	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c $< -o $@
+
+# What of each part is made from other files.
+MADE.vm  := $(O)/prelude.o
+MADE.app := $(O)/skeleton.o
+
+objects = $(patsubst %.c,$(O)/%.o,$(SRC.$(1))) $(MADE.$(1))
 
 define archive_rules
 $(O)/lib$(1).a: $(call objects,$(1)) $(O)/lib$(1).list

@@ -22,6 +22,7 @@ extern const struct verb verbs[];
 
 /* name in C, name, in order of --help */
 #define VERBS(X)                                                                                             \
+    X(init, "init")                                                                                          \
     X(run, "run")                                                                                            \
     X(test, "test")                                                                                          \
     X(check, "check")                                                                                        \
