@@ -98,7 +98,9 @@ struct app *app_open(struct config *c, const struct app_options *o, char *err, s
         app_close(app);
         return NULL;
     }
-    if (!vm_preempts_compiled(app->vm))
+    if (!vm_compiles(app->vm))
+        log_info("no machine code: this program may not make memory executable");
+    else if (!vm_preempts_compiled(app->vm))
         log_warn("compiled loops cannot be interrupted, not at the end of a time slice and not to be "
                  "terminated: the LuaJIT in "
                  "use was built without check hooks");

@@ -52,7 +52,7 @@ static void stop(int status) {
     int64_t timeout = cfg_settings(app_config(the.app))->shutdown.timeout;
     the.phase = STOPPING;
     the.status = status;
-    notify_stopping();
+    notify_stopping(timeout + STOP_GRACE + FLUSH_PATIENCE + END_PATIENCE);
     ev_timer_init(&the.deadline, on_deadline, seconds(timeout + STOP_GRACE), 0);
     ev_timer_start(mainloop_ev(), &the.deadline);
     if (!supervisor_stop(app_supervisor(the.app), timeout))
@@ -151,9 +151,12 @@ static bool load_and_use(struct text *changes, char *err, size_t cap) {
 }
 
 static bool reload(struct text *changes, char *err, size_t cap) {
-    notify_reloading();
+    /* Who is not ready yet says so when it is, not when it has read its configuration again. */
+    bool tell = the.phase == RUNNING;
+    if (tell)
+        notify_reloading();
     bool ok = load_and_use(changes, err, cap);
-    if (the.phase == RUNNING)
+    if (tell)
         notify_ready();
     return ok;
 }

@@ -16,8 +16,8 @@ void notify_reloading(void) {
     sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_mono_ns() / 1000);
 }
 
-void notify_stopping(void) {
-    sd_notify(0, "STOPPING=1");
+void notify_stopping(int64_t within_ns) {
+    sd_notifyf(0, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRId64, within_ns / 1000);
 }
 
 void notify_status(const char *fmt, ...) {

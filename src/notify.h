@@ -10,7 +10,9 @@
 /* Everything that starts with the daemon runs, or runs again after notify_reloading. */
 void notify_ready(void);
 void notify_reloading(void);
-void notify_stopping(void);
+
+/* Nothing is started any more; it is over after so long at the latest. */
+void notify_stopping(int64_t within_ns);
 
 /* One line on how things are; sent only when it differs from the last. */
 __attribute__((format(printf, 1, 2))) void notify_status(const char *fmt, ...);

@@ -261,7 +261,7 @@ void life_consider_jit(struct vstate *vs, bool interrupted) {
         return;
     const struct vm_host *h = vs->proc->host->user;
     enum vm_jit policy = h ? h->jit : VM_JIT_AUTO;
-    if (policy == VM_JIT_OFF)
+    if (policy == VM_JIT_OFF || !vs->vm->compiles)
         return;
     vs->steps = vs->ticks = 0; /* refused now, asked again later */
     unsigned n = atomic_fetch_add_explicit(&vs->vm->jit_states, 1, memory_order_relaxed);

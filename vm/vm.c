@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "vm/bus.h"
 #include "vm/codec.h"
+#include "vm/mcode.h"
 #include "vm/mod_process.h"
 #include "vm/pool.h"
 #include "vm/preempt.h"
@@ -23,7 +24,8 @@ struct vm *vm_create(struct node *n, const struct vm_hooks *hooks) {
     }
     vm->node = n;
     vm->hooks = *hooks;
-    vm->preempts_compiled = preempt_self_check();
+    vm->compiles = mcode_allowed();
+    vm->preempts_compiled = vm->compiles && preempt_self_check();
     return vm;
 }
 
@@ -45,6 +47,10 @@ void vm_destroy(struct vm *vm) {
 void vm_worker_ended(struct worker *w) {
     pool_worker_ended(w);
     codec_buf_free(process_scratch());
+}
+
+bool vm_compiles(const struct vm *vm) {
+    return vm->compiles;
 }
 
 bool vm_preempts_compiled(const struct vm *vm) {

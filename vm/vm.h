@@ -121,6 +121,9 @@ void vm_destroy(struct vm *vm);
 void vm_preempt(void *running);
 void vm_worker_ended(struct worker *w);
 
+/* Whether Lua is compiled to machine code at all: not where the kernel forbids it. Found out by vm_create. */
+bool vm_compiles(const struct vm *vm);
+
 /* true when compiled loops of the LuaJIT we run with can be interrupted; found out by vm_create. */
 bool vm_preempts_compiled(const struct vm *vm);
 

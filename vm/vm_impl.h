@@ -21,7 +21,7 @@ struct vm {
     _Atomic unsigned jit_states;    /* relaxed: a figure */
     _Atomic unsigned pooled;        /* relaxed: a figure */
     struct vbus *bus;
-    bool preempts_compiled;
+    bool compiles, preempts_compiled;
 };
 
 #endif

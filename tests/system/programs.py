@@ -152,6 +152,17 @@ class NotifySocket:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(path)
         self.lines = []
+        self.datagrams = []
+
+    def receive(self, seconds):
+        """Takes the next datagram; False: none came."""
+        self.socket.settimeout(max(0.01, seconds))
+        try:
+            self.datagrams.append(self.socket.recv(4096).decode())
+        except TimeoutError:
+            return False
+        self.lines += self.datagrams[-1].split("\n")
+        return True
 
     def await_line(self, pattern):
         end = time.monotonic() + PATIENCE
@@ -160,11 +171,7 @@ class NotifySocket:
                 if re.search(pattern, line):
                     self.lines = self.lines[at + 1:]
                     return line
-            self.socket.settimeout(max(0.01, end - time.monotonic()))
-            try:
-                self.lines += self.socket.recv(4096).decode().split("\n")
-            except TimeoutError:
-                break
+            self.receive(end - time.monotonic())
         raise AssertionError("%r was not told; %r" % (pattern, self.lines))
 
     def close(self):

@@ -11,7 +11,7 @@ import unittest
 import urllib.error
 import urllib.request
 
-from programs import HEAD, PATIENCE, ROOT, TROUPED, Case, NotifySocket, entry, service
+from programs import HEAD, PATIENCE, ROOT, TROUPED, Case, entry, service
 
 WAIT = "process.events():receive()"
 
@@ -470,56 +470,6 @@ class Writing(Case):
             daemon.await_text("^waiter up$", "out")
             self.assertEqual(daemon.stop(), 0)
             self.assertEqual(os.fstat(err.fileno()).st_size, 0, "events went to the journal's socket")
-
-
-class ServiceManager(Case):
-    def notified(self, text, **env):
-        notify = NotifySocket(self.path("notify"))
-        self.addCleanup(notify.close)
-        return notify, self.daemon(text, env={**os.environ, "NOTIFY_SOCKET": notify.path, **env})
-
-    def test_ready_status_reloading_stopping(self):
-        text = HEAD + waiting() + service("s", "waiter")
-        notify, daemon = self.notified(text)
-        notify.await_line(r"^READY=1$")
-        notify.await_line(r"^STATUS=running: 1 of 1 services run, 0 failed$")
-        self.put("troupe.yaml", text + service("t", "waiter"))
-        before = time.monotonic()
-        daemon.send(signal.SIGHUP)
-        notify.await_line(r"^RELOADING=1$")
-        told = int(notify.await_line(r"^MONOTONIC_USEC=\d+$").split("=")[1]) / 1e6
-        self.assertTrue(before <= told <= time.monotonic())
-        notify.await_line(r"^READY=1$")
-        notify.await_line(r"^STATUS=running: 2 of 2 services run, 0 failed$")
-        daemon.send(signal.SIGTERM)
-        notify.await_line(r"^STOPPING=1$")
-        self.assertEqual(daemon.wait(), 0)
-
-    def test_not_ready_before_required_services_run(self):
-        start = time.monotonic()
-        notify, daemon = self.notified(HEAD + entry("p", "time.sleep('300ms') print('top done') return function() print('up') "
-                                                    + WAIT + " end") + service("s", "p"))
-        notify.await_line(r"^READY=1$")
-        self.assertGreaterEqual(time.monotonic() - start, 0.3)
-        daemon.await_text("^top done$", "out")
-        self.assertEqual(daemon.stop(), 0)
-
-    def test_not_ready_when_the_boot_fails(self):
-        notify = NotifySocket(self.path("notify"))
-        self.addCleanup(notify.close)
-        daemon = self.daemon(HEAD + Failing.BAD_TOP + service("s", "bad"), ready=False,
-                             env={**os.environ, "NOTIFY_SOCKET": notify.path})
-        self.assertEqual(daemon.wait(), 1)
-        notify.await_line(r"^STOPPING=1$")
-        self.assertFalse([line for line in notify.lines if line == "READY=1"])
-
-    def test_watchdog(self):
-        busy = entry("busy", main("print('busy up') while true do end"))
-        notify, daemon = self.notified(HEAD + busy + service("s", "busy", "stop_timeout: 10ms"), WATCHDOG_USEC="100000")
-        daemon.await_text("^busy up$", "out")
-        for _ in range(5):  # an endless loop is no stuck worker
-            notify.await_line(r"^WATCHDOG=1$")
-        self.assertEqual(daemon.stop(), 0)
 
 
 def limited(which, value):
