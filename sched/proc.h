@@ -81,7 +81,7 @@ struct proc {
     _Alignas(64) struct mbox mbox;
     struct pid pid;
     struct host *host;
-    const struct behaviour *behaviour;
+    const struct behaviour *behaviour; /* this and `data`: only inside the process, which may change them */
     void *data;
     struct proc *run_next; /* while queued: the queue's */
 

@@ -1,5 +1,6 @@
 #include <lauxlib.h>
 #include <lua.h>
+#include <luajit.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -58,9 +59,34 @@ static bool load(lua_State *L, const char *source, size_t len, const char *chunk
     return lua_load(L, read_all, &r, chunk_name) == 0;
 }
 
-/* Compiles to bytecode in w; source only, no bytecode is accepted. */
+#ifdef LUAJIT_PLAIN
+static int is_no_import(void *ud, const char *name) {
+    const struct vm_entry_def *def = ud;
+    for (size_t i = 0; i < def->import_count; i++)
+        if (strcmp(def->imports[i].alias, name) == 0)
+            return 0;
+    return 1;
+}
+
+/* An import's top level may do anything; a built-in module comes, or is missing, each time again. */
+static bool is_plain(lua_State *L, const struct vm_entry_def *def) {
+    return luaJIT_plain(L, -1, is_no_import, (void *)def);
+}
+#else
+static bool is_plain(lua_State *L, const struct vm_entry_def *def) {
+    return false;
+}
+#endif
+
+struct compiled {
+    const struct vm_entry_def *def;
+    struct writer w;
+    bool plain; /* entry.h */
+};
+
+/* Compiles to bytecode in `out`, which may be NULL; source only, no bytecode is accepted. */
 static bool compile(const char *source, size_t len, const char *chunk_name, enum vm_compat compat,
-                    struct writer *w, char *err, size_t cap, int *line) {
+                    struct compiled *out, char *err, size_t cap, int *line) {
     *line = 0;
     if (len && source[0] == LUA_SIGNATURE[0]) {
         snprintf(err, cap, "%s: bytecode is not accepted, only Lua source", chunk_name + 1);
@@ -87,8 +113,9 @@ static bool compile(const char *source, size_t len, const char *chunk_name, enum
         ok = load(L, plain, len, chunk_name);
     }
     mem_free(plain);
-    if (ok && w) {
-        ok = lua_dump(L, write_some, w) == 0 && !w->failed;
+    if (ok && out) {
+        out->plain = is_plain(L, out->def);
+        ok = lua_dump(L, write_some, &out->w) == 0 && !out->w.failed;
         if (!ok)
             snprintf(err, cap, "%s: not enough memory to compile", chunk_name + 1);
     } else if (!ok) {
@@ -157,23 +184,24 @@ static bool copy_lists(struct ventry *e, const struct vm_entry_def *def) {
 
 bool vm_code_add(struct vm_code *c, const struct vm_entry_def *def, char *err, size_t cap, int *line) {
     static atomic_uint serial;
-    struct writer w = {0};
+    struct compiled out = {.def = def};
     if (def->kind != VM_OTHER &&
-        !compile(def->source, def->source_len, def->chunk_name, def->compat, &w, err, cap, line)) {
-        mem_free(w.data);
+        !compile(def->source, def->source_len, def->chunk_name, def->compat, &out, err, cap, line)) {
+        mem_free(out.w.data);
         return false;
     }
     struct ventry *e = mem_calloc(1, sizeof *e);
     if (!e) {
-        mem_free(w.data);
+        mem_free(out.w.data);
         snprintf(err, cap, "%s: not enough memory", def->id);
         return false;
     }
     pthread_mutex_init(&e->pool_lock, NULL);
     atomic_init(&e->refs, 1);
     e->serial = atomic_fetch_add_explicit(&serial, 1, memory_order_relaxed);
-    e->bytecode = w.data;
-    e->bytecode_len = w.len;
+    e->bytecode = out.w.data;
+    e->bytecode_len = out.w.len;
+    e->plain = out.plain;
     e->kind = def->kind;
     e->compat = def->compat;
     e->limited = def->limited;

@@ -29,6 +29,8 @@ struct ventry {
     size_t bytecode_len;
     enum vm_compat compat;
     bool limited;
+    bool
+        plain; /* the top level only defines, and requires built-in modules: each run does the same, and nothing else */
     char **modules;
     size_t module_count;
     struct vimport {
@@ -36,6 +38,7 @@ struct ventry {
     } * imports;
     size_t import_count;
     char *default_host;
+    _Atomic unsigned proven;   /* relaxed: the dialects, as bits, in which the top level has worked */
     pthread_mutex_t pool_lock; /* guards the next two */
     struct vstate *pool;
     unsigned pool_count;
@@ -53,5 +56,10 @@ void ventry_release(struct ventry *e);
 
 /* In the installed set; NULL when unknown. Any thread; the result is valid as long as the vm. */
 struct ventry *ventry_find(struct vm *vm, const char *id, size_t len);
+
+/* Whether its processes on such a host (NULL: an unknown one) speak the dialect of Wippy. */
+static inline bool ventry_is_wippy(const struct ventry *e, const struct vm_host *h) {
+    return (e->compat == VM_COMPAT_INHERIT && h ? h->compat : e->compat) == VM_COMPAT_WIPPY;
+}
 
 #endif

@@ -7,6 +7,7 @@
 #include "vm/entry.h"
 #include "vm/errobj.h"
 #include "vm/mod_process.h"
+#include "vm/newborn.h"
 #include "vm/spawn.h"
 #include "vm/task.h"
 
@@ -126,8 +127,8 @@ static void answer(struct proc *target, struct msg *call) {
     memcpy(&asked, call->bytes, sizeof asked);
     msg_free(call);
     struct codec_buf b = {0};
-    bool waiting = target && target->behaviour == &spawn_behaviour && target->data &&
-                   !((struct vstate *)target->data)->ready;
+    const struct vstate *inside = target ? newborn_vstate(target) : NULL;
+    bool waiting = inside && !inside->ready;
     bool ok = target && gather(target, !waiting, &b);
     struct msg *m = msg_new(MSG_REPLY, 0, ok ? b.len : 0);
     if (m) {

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "vm/spawn.h"
+#include "vm/newborn.h"
 #include "vm/vstate.h"
 
 /* --- stacks ------------------------------------------------------------------------------------------------------- */
@@ -113,8 +113,8 @@ static void show_received(const struct vstate *vs, const struct vm_inspector *v,
 }
 
 bool vm_inspect(struct proc *p, const struct vm_inspector *v, void *ud) {
-    const struct vstate *vs = p->data;
-    if (p->behaviour != &spawn_behaviour || !vs)
+    const struct vstate *vs = newborn_vstate(p);
+    if (!vs)
         return false;
     show_task(vs, &vs->main, v, ud);
     for (const struct task *t = vs->tasks; t; t = t->all_next)

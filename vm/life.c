@@ -181,10 +181,7 @@ void life_begin(struct vstate *vs, struct proc *p) {
     const struct vm_host *h = p->host->user;
     vs->proc = p;
     vs->memory_limit = host_limit(p->host, process_memory);
-    enum vm_compat compat = vs->entry->compat;
-    if (compat == VM_COMPAT_INHERIT && h)
-        compat = h->compat;
-    vs->wippy = compat == VM_COMPAT_WIPPY;
+    vs->wippy = ventry_is_wippy(vs->entry, h);
     vs->top_level = true;
     if (vs->strings != (vs->wippy ? STRINGS_WIPPY : STRINGS_PLAIN))
         vs->env_clean = false; /* begins with the methods of its dialect */

@@ -8,6 +8,7 @@
 #include "vm/errobj.h"
 #include "vm/inbox.h"
 #include "vm/life.h"
+#include "vm/newborn.h"
 #include "vm/pool.h"
 #include "vm/spawner.h"
 #include "vm/task.h"
@@ -264,9 +265,39 @@ static enum start start_now(struct proc *p) {
 
 #define NESTED_MAX 3 /* a top level that spawns runs inside its spawner's; deeper, it is scheduled instead */
 
+static unsigned dialect(const struct spawn_request *r) {
+    return ventry_is_wippy(r->entry, r->host->user) ? 2 : 1;
+}
+
+static enum spawned spawn_newborn(struct vm *vm, const struct spawn_request *r, struct pid *pid,
+                                  struct failure **f) {
+    struct sched_thread *t = sched_self;
+    struct spawn how = {.host = r->host,
+                        .behaviour = &newborn_behaviour,
+                        .data = newborn_new(vm, r),
+                        .label = r->entry->id,
+                        .parent = r->parent,
+                        .monitor = r->monitor,
+                        .link = r->link};
+    enum spawn_status status = SPAWN_NO_MEMORY;
+    struct proc *p = how.data ? proc_new(t, &how, &status) : NULL;
+    if (!p) {
+        if (how.data)
+            newborn_free(how.data);
+        return failed(f, refusal(r, status));
+    }
+    *pid = p->pid;
+    proc_account(p, r->args.len);
+    proc_start(t, p);
+    return SPAWNED;
+}
+
 enum spawned spawn_process(struct vm *vm, const struct spawn_request *r, struct pid *pid,
                            struct failure **f) {
     struct sched_thread *t = sched_self;
+    if (r->entry->plain && !r->more && t->worker &&
+        atomic_load_explicit(&r->entry->proven, memory_order_relaxed) & dialect(r))
+        return spawn_newborn(vm, r, pid, f);
     struct vstate *vs = pool_take(vm, r->entry);
     if (!vs)
         return failed(f, refusal(r, SPAWN_NO_MEMORY));
@@ -309,6 +340,8 @@ enum spawned spawn_process(struct vm *vm, const struct spawn_request *r, struct 
         vs->starter = (struct pid){0};
     switch (start_now(p)) {
     case START_DONE:
+        if (r->entry->plain && !(atomic_load_explicit(&r->entry->proven, memory_order_relaxed) & dialect(r)))
+            atomic_fetch_or_explicit(&r->entry->proven, dialect(r), memory_order_relaxed);
         proc_start(t, p);
         return SPAWNED;
     case START_LATER:
