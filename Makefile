@@ -182,7 +182,7 @@ $(foreach part,$(PARTS) support,$(eval $(call archive_rules,$(part))))
 define link
 @mkdir -p $(@D)
 @echo "  LINK  $@"
-@$(CC) $(LDFLAGS_ALL) $(if $(LTO_CFLAGS),$(if $(filter $@,$(PROGRAMS) $(MICRO)),-flto=auto,-fno-lto)) $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(1) $(LIBS) -o $@
+@$(CC) $(LDFLAGS_ALL) $(if $(and $(LTO_CFLAGS),$(filter $@,$(PROGRAMS) $(MICRO))),-flto=auto,-fno-lto) $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(1) $(LIBS) -o $@
 endef
 
 $(PROGRAMS): $(P)/%: $(O)/src/%.o $(ARCHIVES)
