@@ -143,7 +143,7 @@ struct cfg_host {
     int64_t time_slice, max_run_time;
     int jit;    /* enum cfg_jit */
     int compat; /* enum cfg_compat, CFG_UNSET */
-    int64_t max_timers, max_coroutines, max_stack;
+    int64_t max_timers, max_coroutines;
     struct cfg_lifecycle lifecycle;
 };
 

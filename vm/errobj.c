@@ -152,6 +152,14 @@ int errobj_false(lua_State *L, enum errkind kind, const char *fmt, ...) {
     return 2;
 }
 
+int errobj_raise(lua_State *L, enum errkind kind, const char *fmt, ...) {
+    va_list args;
+    va_start(args, fmt);
+    push_formatted(L, kind, fmt, args);
+    va_end(args);
+    return lua_error(L);
+}
+
 /* --- methods ----------------------------------------------------------------------------------------------------- */
 
 static const struct failure *check(lua_State *L) {

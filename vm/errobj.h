@@ -35,6 +35,9 @@ int errobj_nil(lua_State *L, enum errkind kind, const char *fmt, ...) __attribut
 /* The same with false. */
 int errobj_false(lua_State *L, enum errkind kind, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+/* Raises the object. */
+int errobj_raise(lua_State *L, enum errkind kind, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
 /*
  * Writes the traceback of L from `level` on (0: the running function) to buf, NUL-terminated and cut at cap, and returns
  * its length; "" when L runs nothing. In the form of Lua's own, but C functions never show their address.

@@ -21,6 +21,9 @@
 /* A state that has grown by more than this is collected before it is pooled, and closed if that does not help. */
 #define GROWTH_KEPT (48u * 1024)
 
+/* Room for arguments and results that a pooled state keeps. */
+#define ARGS_KEPT 4096
+
 /*
  * Compiling pays for code that computes, not for code that mostly sends and waits: a loop over messages runs as fast
  * interpreted (its time goes into the runtime's C functions), and a thousand such states with machine code of their own
@@ -56,6 +59,31 @@ static bool overdraw(struct vstate *vs, size_t more) {
     return more <= OVERDRAFT_ONE && vs->memory + more <= vs->memory_then + OVERDRAFT_ALL;
 }
 
+/*
+ * LuaJIT's collector lets a state grow to two or three times of what is alive in it. Near a limit that would end processes
+ * for their garbage: from half of it on it works ten times as hard, and begins anew as soon as a tenth was added.
+ */
+#define PRESSED_PAUSE 110
+#define PRESSED_STEPMUL 1000
+#define RELAXED_PAUSE 200
+#define RELAXED_STEPMUL 200
+
+/* Only changes figures of the collector's: may be called by the allocator. */
+static void press(struct vstate *vs) {
+    vs->pressed = true;
+    lua_gc(vs->L, LUA_GCSETPAUSE, PRESSED_PAUSE);
+    lua_gc(vs->L, LUA_GCSETSTEPMUL, PRESSED_STEPMUL);
+    lua_gc(vs->L, LUA_GCRESTART, 0);
+}
+
+void life_relax(struct vstate *vs) {
+    vs->pressed = false;
+    if (vs->memory_limit)
+        vs->memory_mark = vs->memory_limit / 2;
+    lua_gc(vs->L, LUA_GCSETPAUSE, RELAXED_PAUSE);
+    lua_gc(vs->L, LUA_GCSETSTEPMUL, RELAXED_STEPMUL);
+}
+
 /* What the process has published is in the host's sum already (but for what its worker collects, WORKER_MEMORY_STEP). */
 static bool over_host_limit(struct vstate *vs, size_t more) {
     struct host *h = vs->proc->host;
@@ -64,15 +92,24 @@ static bool over_host_limit(struct vstate *vs, size_t more) {
         return false;
     uint64_t own = vs->memory + vs->charged + more - vs->proc->memory_counted;
     int64_t sum = (int64_t)(atomic_load_explicit(&h->memory, memory_order_relaxed) + own);
-    if (sum <= (int64_t)limit)
+    if (sum <= (int64_t)limit) {
+        if (sum > (int64_t)limit / 2 && !vs->pressed)
+            press(vs);
         return false;
+    }
     vs->over_host = true;
     return true;
 }
 
 static bool over_limit(struct vstate *vs, size_t more) {
-    if (vs->memory_limit && vs->memory + vs->charged + more > vs->memory_limit)
-        return true;
+    size_t sum = vs->memory + vs->charged + more;
+    if (sum > vs->memory_mark) {
+        if (sum > vs->memory_limit)
+            return true;
+        vs->memory_mark = vs->memory_limit;
+        if (!vs->pressed)
+            press(vs);
+    }
     /* Now and then: whenever another 64 KiB are begun. */
     return ((vs->memory + more) ^ vs->memory) >> 16 && vs->proc && over_host_limit(vs, more);
 }
@@ -139,6 +176,7 @@ struct vstate *life_new(struct vm *vm, struct ventry *e) {
     vs->vm = vm;
     vs->vm_node = vm->node;
     vs->entry = ventry_hold(e);
+    vs->memory_mark = SIZE_MAX;
     vs->ready_end = &vs->ready;
     vs->L = lua_newstate(state_alloc, vs);
     if (vs->L) {
@@ -157,7 +195,7 @@ struct vstate *life_new(struct vm *vm, struct ventry *e) {
 void life_close(struct vstate *vs) {
     if (vs->jit_on)
         atomic_fetch_sub_explicit(&vs->vm->jit_states, 1, memory_order_relaxed);
-    vs->memory_limit = 0;
+    vs->memory_mark = SIZE_MAX;
     lua_close(vs->L);
     ventry_release(vs->entry);
     codec_buf_free(&vs->args);
@@ -181,6 +219,7 @@ void life_begin(struct vstate *vs, struct proc *p) {
     const struct vm_host *h = p->host->user;
     vs->proc = p;
     vs->memory_limit = host_limit(p->host, process_memory);
+    vs->memory_mark = vs->memory_limit ? vs->memory_limit / 2 : SIZE_MAX;
     vs->wippy = ventry_is_wippy(vs->entry, h);
     vs->top_level = true;
     if (vs->strings != (vs->wippy ? STRINGS_WIPPY : STRINGS_PLAIN))
@@ -212,23 +251,28 @@ void life_end(struct vstate *vs) {
         future_drop_all(vs);
     if (vs->subs)
         bus_drop_all(vs);
-    context_release(vs->context);
+    context_give(vs, NULL);
     if (vs->in_hand)
         vstate_consumed(vs, vs->in_hand);
     task_drop_all(vs);
     if (vs->armed)
         preempt_disarm(vs);
-    vs->memory_limit = 0;
+    vs->memory_mark = SIZE_MAX;
     if (vs->over_memory || vs->dirty) {
         life_close(vs);
         return;
     }
+    vs->memory_limit = 0;
+    if (vs->pressed)
+        life_relax(vs);
     clear(vs->L, vs);
     if (vs->memory > vs->baseline + GROWTH_KEPT) {
         life_close(vs);
         return;
     }
     vs->args.len = 0;
+    if (vs->args.cap > ARGS_KEPT)
+        codec_buf_free(&vs->args);
     memset(&vs->proc, 0, sizeof *vs - offsetof(struct vstate, proc));
     vs->ready_end = &vs->ready;
     pool_give(vs);
@@ -267,9 +311,9 @@ void life_consider_jit(struct vstate *vs, bool interrupted) {
         return;
     }
     vs->jit_on = true;
-    size_t limit = vs->memory_limit;
-    vs->memory_limit = 0;
+    size_t mark = vs->memory_mark;
+    vs->memory_mark = SIZE_MAX;
     if (lua_cpcall(vs->L, jit_start, NULL) != 0)
         lua_settop(vs->L, 0);
-    vs->memory_limit = limit;
+    vs->memory_mark = mark;
 }

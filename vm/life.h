@@ -25,6 +25,9 @@ void life_open(lua_State *L, struct vstate *vs);
  * by vs->charged -= bytes. Inside the process. */
 bool life_charge(struct vstate *vs, size_t bytes);
 
+/* The collector works as usual again: a process that was near its limit is not any more. Inside the process. */
+void life_relax(struct vstate *vs);
+
 /* The process is over: everything of it goes; the state is pooled or closed. */
 void life_end(struct vstate *vs);
 

@@ -47,8 +47,8 @@ struct failure *spawn_failure_from(lua_State *co, struct vstate *vs, enum exit_h
     codec_scratch_recover();
     const char *stack = "";
     size_t stack_len = 0;
-    size_t limit = vs->memory_limit;
-    vs->memory_limit = 0;
+    size_t mark = vs->memory_mark;
+    vs->memory_mark = SIZE_MAX;
     vs->args.len = 0;
     if (lua_cpcall(vs->L, make_traceback, co) == 0) {
         stack = vs->args.data;
@@ -56,7 +56,7 @@ struct failure *spawn_failure_from(lua_State *co, struct vstate *vs, enum exit_h
     } else {
         lua_settop(vs->L, 0);
     }
-    vs->memory_limit = limit;
+    vs->memory_mark = mark;
     struct failure *f = errobj_failure(co, -1);
     if (f)
         return with_how(f, how, stack, stack_len);
@@ -322,7 +322,7 @@ enum spawned spawn_process(struct vm *vm, const struct spawn_request *r, struct 
         return failed(f, refusal(r, SPAWN_NO_MEMORY));
     }
     if (r->context)
-        vs->context = context_hold(r->context);
+        context_give(vs, context_hold(r->context));
     if (r->more) {
         struct failure *why = spawner_prepare(r->more, p);
         if (why) {

@@ -9,8 +9,13 @@
 #include "vm/lib.h"
 #include "vm/mod_process.h"
 
-/* Environment table of a spawner: its name, or false; an array of topic, encoded payload, topic, ... */
-enum { NAME = 1, MESSAGES = 2, WHY = 256 };
+/*
+ * Environment table of a spawner: its name, or false; an array of topic, encoded payload, topic, ...; an encoded context, or
+ * false for that of the process. As strings of the state they count as its memory, and its collector knows of them.
+ */
+enum { NAME = 1, MESSAGES, CONTEXT, PARTS = CONTEXT };
+
+enum { WHY = 256 };
 
 /* VTYPE_SPAWNER and VTYPE_EXECUTOR: the same data, other methods. */
 struct spawner {
@@ -26,32 +31,63 @@ struct vcontext *context_hold(struct vcontext *c) {
     return c;
 }
 
+static struct vcontext *context_new(const char *data, size_t len) {
+    struct vcontext *c = mem_alloc(sizeof *c + len);
+    if (!c)
+        return NULL;
+    atomic_init(&c->refs, 1);
+    c->len = (uint32_t)len;
+    memcpy(c->data, data, len);
+    return c;
+}
+
+void context_give(struct vstate *vs, struct vcontext *c) {
+    if (vs->context)
+        vs->charged -= sizeof *c + vs->context->len;
+    context_release(vs->context);
+    vs->context = c;
+    if (c)
+        vs->charged += sizeof *c + c->len;
+}
+
 void context_release(struct vcontext *c) {
     /* acq_rel: the last holder sees all that the others did */
     if (c && atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) == 1)
         mem_free(c);
 }
 
-void context_push(lua_State *L, const struct vcontext *c) {
-    if (!c || !codec_decode(L, c->data, c->len))
+static void push_table(lua_State *L, const char *data, size_t len) {
+    if (!data || !codec_decode(L, data, len))
         lua_createtable(L, 0, 0);
 }
 
-/* The context `base` with the pairs of the table at idx; NULL: nil and an error object are on the stack. */
-static struct vcontext *context_extend(lua_State *L, const struct vcontext *base, int idx, const char *what) {
+void context_push(lua_State *L, const struct vcontext *c) {
+    push_table(L, c ? c->data : NULL, c ? c->len : 0);
+}
+
+/* Pushes the encoded context of the spawner below it on the stack, with the pairs of the table at idx. false: nil and an error
+ * object are on the stack instead. */
+static bool context_extend(lua_State *L, int idx, const char *what) {
     struct codec_buf *b = process_scratch();
     char why[WHY];
-    context_push(L, base);
+    size_t len;
+    lua_getfenv(L, -1);
+    lua_rawgeti(L, -1, CONTEXT);
+    const char *base = lua_tolstring(L, -1, &len);
+    if (base)
+        push_table(L, base, len);
+    else
+        context_push(L, vstate_of(L)->context);
     int table = lua_gettop(L);
     lua_pushnil(L);
     while (lua_next(L, idx)) {
         if (lua_type(L, -2) != LUA_TSTRING) {
             errobj_nil(L, ERRKIND_INVALID, "%s: keys must be strings, one is a %s", what, vtype_word(L, -2));
-            return NULL;
+            return false;
         }
         if (lua_objlen(L, -2) == 0) {
             errobj_nil(L, ERRKIND_INVALID, "%s: a key is empty", what);
-            return NULL;
+            return false;
         }
         lua_pushvalue(L, -2);
         lua_insert(L, -2);
@@ -62,18 +98,11 @@ static struct vcontext *context_extend(lua_State *L, const struct vcontext *base
     if (s != CODEC_OK) {
         errobj_nil(L, s == CODEC_NO_MEMORY ? ERRKIND_RATE_LIMITED : ERRKIND_INVALID, "%s: %s", what,
                    s == CODEC_BAD_VALUE ? why : "the context is too large");
-        return NULL;
+        return false;
     }
-    struct vcontext *c = mem_alloc(sizeof *c + b->len);
-    if (!c) {
-        luaL_error(L, "not enough memory");
-        return NULL;
-    }
-    atomic_init(&c->refs, 1);
-    c->len = (uint32_t)b->len;
-    memcpy(c->data, b->data, b->len);
-    lua_settop(L, table - 1);
-    return c;
+    lua_settop(L, table - 3);
+    lua_pushlstring(L, b->data, b->len);
+    return true;
 }
 
 /* --- objects ------------------------------------------------------------------------------------------------------ */
@@ -82,13 +111,14 @@ static struct vcontext *context_extend(lua_State *L, const struct vcontext *base
 static struct spawner *copy(lua_State *L, enum vtype type, const struct spawner *from, int idx) {
     struct spawner *s = vtype_new(L, type, sizeof *s);
     s->more.trap_links = from ? from->more.trap_links : -1;
-    s->more.context = context_hold(from ? from->more.context : vstate_of(L)->context);
     s->more.timeout_ns = from ? from->more.timeout_ns : 0;
-    lua_createtable(L, 2, 0);
+    lua_createtable(L, PARTS, 0);
     if (from) {
         lua_getfenv(L, idx);
         lua_rawgeti(L, -1, NAME);
         lua_rawseti(L, -3, NAME);
+        lua_rawgeti(L, -1, CONTEXT);
+        lua_rawseti(L, -3, CONTEXT);
         lua_rawgeti(L, -1, MESSAGES);
         int messages = lua_gettop(L);
         size_t n = lua_objlen(L, messages);
@@ -102,6 +132,8 @@ static struct spawner *copy(lua_State *L, enum vtype type, const struct spawner 
     } else {
         lua_pushboolean(L, 0);
         lua_rawseti(L, -2, NAME);
+        lua_pushboolean(L, 0);
+        lua_rawseti(L, -2, CONTEXT);
         lua_createtable(L, 0, 0);
         lua_rawseti(L, -2, MESSAGES);
     }
@@ -118,13 +150,13 @@ static struct spawner *check(lua_State *L) {
 static int with_context(lua_State *L, enum vtype type, const struct spawner *from, int arg) {
     luaL_checktype(L, arg, LUA_TTABLE);
     lua_settop(L, arg);
-    struct spawner *s = copy(L, type, from, 1);
+    copy(L, type, from, 1);
     int self = lua_gettop(L);
-    struct vcontext *c = context_extend(L, s->more.context, arg, "with_context");
-    if (!c)
+    if (!context_extend(L, arg, "with_context"))
         return 2;
-    context_release(s->more.context);
-    s->more.context = c;
+    lua_getfenv(L, self);
+    lua_insert(L, -2);
+    lua_rawseti(L, -2, CONTEXT);
     lua_settop(L, self);
     return 1;
 }
@@ -282,12 +314,21 @@ struct failure *spawner_prepare(const struct spawn_more *more, struct proc *p) {
     lua_State *L = more->L;
     struct vstate *vs = p->data;
     struct failure *why = NULL;
-    context_release(vs->context);
-    vs->context = context_hold(more->context);
+    push_part(more, CONTEXT);
+    if (lua_type(L, -1) == LUA_TSTRING) {
+        size_t len;
+        const char *data = lua_tolstring(L, -1, &len);
+        struct vcontext *c = context_new(data, len);
+        if (!c)
+            why = failure_format(ERRKIND_RATE_LIMITED, EXIT_START, "not enough memory for the context");
+        else
+            context_give(vs, c);
+    }
+    lua_settop(L, -2);
     if (more->trap_links == 1)
         p->flags |= PROC_TRAP_LINKS;
     push_part(more, NAME);
-    if (lua_type(L, -1) == LUA_TSTRING) {
+    if (!why && lua_type(L, -1) == LUA_TSTRING) {
         size_t len;
         const char *name = lua_tolstring(L, -1, &len);
         if (names_register(sched_self, name, len, p->pid) != NAME_OK)
@@ -323,13 +364,6 @@ static int method_exec(lua_State *L) {
     return start(L, "exec", true, false, true);
 }
 
-static int spawner_gc(lua_State *L) {
-    struct spawner *s = lua_touserdata(L, 1);
-    context_release(s->more.context);
-    s->more.context = NULL;
-    return 0;
-}
-
 static const luaL_Reg spawner_methods[] = {{"with_context", method_with_context},
                                            {"with_options", method_with_options},
                                            {"with_name", method_with_name},
@@ -340,8 +374,7 @@ static const luaL_Reg spawner_methods[] = {{"with_context", method_with_context}
                                            {"spawn_linked_monitored", method_spawn_linked_monitored},
                                            {"exec", method_exec},
                                            {NULL, NULL}};
-static const luaL_Reg meta[] = {{"__gc", spawner_gc}, {NULL, NULL}};
-const struct vtype_desc vtype_desc_SPAWNER = {spawner_methods, meta};
+const struct vtype_desc vtype_desc_SPAWNER = {spawner_methods, NULL};
 
 /* --- the module ctx ---------------------------------------------------------------------------------------------------- */
 
@@ -411,7 +444,7 @@ static const luaL_Reg executor_methods[] = {{"with_context", method_with_context
                                             {"call", executor_call},
                                             {"async", executor_async},
                                             {NULL, NULL}};
-const struct vtype_desc vtype_desc_EXECUTOR = {executor_methods, meta};
+const struct vtype_desc vtype_desc_EXECUTOR = {executor_methods, NULL};
 
 static const luaL_Reg funcs_funcs[] = {
     {"call", funcs_call}, {"async", funcs_async}, {"new", funcs_new}, {NULL, NULL}};

@@ -19,16 +19,18 @@ struct vcontext {
 struct vcontext *context_hold(struct vcontext *c); /* NULL is allowed and returned */
 void context_release(struct vcontext *c);          /* NULL is allowed */
 
+/* The context of the process in `vs`, taken over and counted as its memory; NULL: none. */
+void context_give(struct vstate *vs, struct vcontext *c);
+
 /* Pushes the table of a context; NULL: an empty one. */
 void context_push(lua_State *L, const struct vcontext *c);
 
 /* What a spawner adds to a spawn. Lives in its userdata. */
 struct spawn_more {
-    struct vcontext *context; /* NULL: that of the parent */
-    int trap_links;           /* -1: as usual */
-    int64_t timeout_ns;       /* of a call; 0: none */
-    lua_State *L;             /* for the two below */
-    int self;                 /* stack index of the spawner: its environment table holds name and messages */
+    int trap_links;     /* -1: as usual */
+    int64_t timeout_ns; /* of a call; 0: none */
+    lua_State *L;       /* for the two below */
+    int self; /* stack index of the spawner: its environment table holds name, messages and context */
 };
 
 /* A living process has the spawner's name: it gets the messages; its pid. None: one has to be started. */

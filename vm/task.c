@@ -7,6 +7,7 @@
 #include "vm/chan.h"
 #include "vm/cstack.h"
 #include "vm/env.h"
+#include "vm/errobj.h"
 #include "vm/inbox.h"
 #include "vm/life.h"
 #include "vm/mod_process.h"
@@ -89,7 +90,10 @@ int task_spawn(lua_State *L) {
     if (cstack_low())
         return luaL_error(L, "stack overflow (coroutine.spawn inside coroutine.spawn)");
     if (limits && limits->max_coroutines && vs->live_tasks >= limits->max_coroutines)
-        return luaL_error(L, "coroutine limit exceeded: %d coroutines (max_coroutines)", (int)vs->live_tasks);
+        return errobj_raise(
+            L, ERRKIND_RATE_LIMITED,
+            "coroutine.spawn: %u coroutines already, the limit of this process (max_coroutines)",
+            vs->live_tasks);
     struct task *t = mem_calloc(1, sizeof *t);
     if (!t)
         return luaL_error(L, "not enough memory");
@@ -331,6 +335,8 @@ enum step task_step(struct proc *p) {
     if (s == STEP_EXIT && vs->upgrade_now && !p->failure && upgrade_commit(p))
         return STEP_AGAIN;
     vm_account(vs);
+    if (vs->pressed && vs->memory < vs->memory_limit / 4)
+        life_relax(vs);
     if (!vs->jit_on && s != STEP_EXIT) {
         vs->steps++;
         if (tick != coarse_tick(vs) || s == STEP_AGAIN) {

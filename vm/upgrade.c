@@ -9,6 +9,7 @@
 #include "vm/mod_process.h"
 #include "vm/pool.h"
 #include "vm/spawn.h"
+#include "vm/spawner.h"
 #include "vm/task.h"
 #include "vm/vm_impl.h"
 
@@ -106,8 +107,7 @@ bool upgrade_commit(struct proc *p) {
     if (vs->events)
         hand_over_all(next, &vs->events->queue);
     hand_over_all(next, &vs->early_events);
-    next->context = vs->context;
-    vs->context = NULL;
+    context_give(next, context_hold(vs->context));
     next->upgraded = true;
     p->data = next;
     /* relaxed: see proc.h */

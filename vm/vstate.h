@@ -174,6 +174,8 @@ struct ventry;
 struct vstate {
     lua_State *L; /* the state's main thread; never runs user code */
     size_t memory, memory_limit;
+    size_t
+        memory_mark; /* the next figure at which there is something to do: half the limit, then the limit; SIZE_MAX: none */
     struct vm *vm;
     struct node *vm_node;
     struct ventry *entry;
@@ -193,6 +195,7 @@ struct vstate {
     size_t memory_then; /* when over_memory was set */
     size_t charged;     /* bytes outside of the state that count as its memory: life_charge */
     bool wippy, over_memory, over_host /* the host's limit, not its own */;
+    bool pressed;                /* the collector works hard, see vm/life.c */
     bool preempted, blocked;     /* what just yielded was interrupted; was a blocking call */
     bool top_level;              /* its file runs, main has not begun */
     volatile sig_atomic_t armed; /* the hook is set; by the preempt signal in this thread */

@@ -108,12 +108,11 @@ Test(mistakes, numbers_out_of_range) {
              "troupe.yaml:2:21: error: shutdown.timeout: \"-1s\" is out of range, allowed is 0s to 24h0m0s");
     MISTAKES(
         HEAD "  - name: h\n    kind: process.host\n    host: {process_memory: 1KiB, time_slice: 1us, "
-             "max_stack: 5}\n",
+             "max_timers: -5}\n",
         "troupe.yaml:6:28: error: app:h.host.process_memory: \"1KiB\" is out of range, allowed is 0 or 64KiB "
         "to 1PiB",
         "troupe.yaml:6:46: error: app:h.host.time_slice: \"1us\" is out of range, allowed is 100µs to 10s",
-        "troupe.yaml:6:62: error: app:h.host.max_stack: \"5\" is out of range, allowed is 0 or 1000 to "
-        "65500");
+        "troupe.yaml:6:63: error: app:h.host.max_timers: \"-5\" is out of range, allowed is 0 to 1000000000");
     MISTAKES(HEAD "  - name: h\n    kind: process.host\n    lifecycle: {restart: {jitter: 1.01, "
                   "backoff_factor: .nan}}\n",
              "troupe.yaml:6:35: error: app:h.lifecycle.restart.jitter: \"1.01\" is out of range, allowed is "

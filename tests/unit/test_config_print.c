@@ -52,7 +52,7 @@ Test(print, every_field) {
         "memory: 0,\n"
         "      mailbox_messages: 7, mailbox_bytes: 1500, mailbox_policy: kill, time_slice: 1.5ms, "
         "max_run_time: 2s,\n"
-        "      jit: on, compat: seed, max_timers: 0, max_coroutines: 9, max_stack: 2000}\n"
+        "      jit: on, compat: seed, max_timers: 0, max_coroutines: 9}\n"
         "    lifecycle: {auto_start: true, startup: optional}\n"
         "  - name: w\n    kind: process.lua\n    meta: {comment: anything, list: [1, 2.5, {a: ~}]}\n    "
         "source: file://lua/w.lua\n"
