@@ -9,6 +9,7 @@
 
 #include "src/code.h"
 #include "src/exitcode.h"
+#include "src/room.h"
 
 void start_streams(void) {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
@@ -17,6 +18,14 @@ void start_streams(void) {
             (void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
     /* Whole lines: another thread, the log's, writes there too. */
     setvbuf(stderr, NULL, _IOLBF, 0);
+}
+
+bool start_room(const char *program) {
+    char err[256];
+    if (room_prepare(err, sizeof err))
+        return true;
+    start_complain(program, "%s", err);
+    return false;
 }
 
 void start_complain(const char *program, const char *fmt, ...) {

@@ -5,6 +5,7 @@
 #ifndef SRC_START_H
 #define SRC_START_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "config/config.h"
@@ -12,6 +13,9 @@
 
 /* Makes descriptors 0 to 2 belong to nobody else: those that are closed lead to where nothing can be written. */
 void start_streams(void);
+
+/* Whether the program has the address space to start with; complains when not. */
+bool start_room(const char *program);
 
 /* "PROGRAM: MESSAGE" */
 __attribute__((format(printf, 2, 3))) void start_complain(const char *program, const char *fmt, ...);

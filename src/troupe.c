@@ -91,6 +91,8 @@ static int take_socket(int argc, char **argv) {
 
 int main(int argc, char **argv) {
     start_streams();
+    if (!start_room(TOOL))
+        return EXIT_CODE_INTERNAL;
     int taken = take_socket(argc, argv);
     if (taken < 0) {
         start_complain(TOOL, "--socket: PATH is missing");

@@ -75,6 +75,8 @@ int main(int argc, char **argv) {
     char err[256];
     int status = EXIT_CODE_USAGE;
     start_streams();
+    if (!start_room(PROGRAM))
+        return EXIT_CODE_INTERNAL;
     if (options_parse(&syntax, argc, argv, &o, err, sizeof err))
         status = run(&o);
     else

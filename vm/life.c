@@ -151,10 +151,10 @@ static void *state_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
 #ifdef TROUPE_JEMALLOC
 /*
  * jemalloc's settings, read by it at program start; MALLOC_CONF in the environment overrides them. Huge pages: a hundred
- * thousand states are 1.7 GB, and faulting those in page by page took 4 times as long as making the states. A
- * thread in the background gives memory back, not a worker; messages up to 128 KiB are cached per thread.
+ * thousand states are 1.7 GB, and faulting those in page by page took 4 times as long as making the states. Messages
+ * up to 128 KiB are cached per thread. (The programs have a thread in the background that gives memory back: src/room.c.)
  */
-const char *malloc_conf = "thp:always,metadata_thp:auto,background_thread:true,tcache_max:131072";
+const char *malloc_conf = "thp:always,metadata_thp:auto,tcache_max:131072";
 #endif
 
 /* --- making ------------------------------------------------------------------------------------------------------- */
