@@ -488,10 +488,32 @@ class Limits(Case):
         self.assertRegex(program.err, r"(?i)too many open files|descriptors")
 
     def test_little_memory(self):
+        """With too little address space it says what is needed, with just enough it runs."""
         self.put("troupe.yaml", HEAD + waiting() + service("s", "waiter"))
-        program = self.run_to_end(TROUPED, "--config", "troupe.yaml", preexec_fn=limited(resource.RLIMIT_AS, 30 << 20))
-        self.assertEqual(program.status, 70, program.err)
-        self.assertRegex(program.err, r"not enough memory")
+        for megabytes in (22, 30, 48, 66, 95):
+            program = self.run_to_end(TROUPED, "--config", "troupe.yaml",
+                                      preexec_fn=limited(resource.RLIMIT_AS, megabytes << 20))
+            with self.subTest(megabytes=megabytes):
+                self.assertEqual(program.status, 70, program.err)
+                self.assertRegex(program.err, r"^trouped: not enough memory: address space is limited to %d MiB \(ulimit -v\), "
+                                              r"at least \d+ MiB are needed\n$" % megabytes)
+        for megabytes in (96, 100, 128):
+            program = self.start(TROUPED, "--config", "troupe.yaml", preexec_fn=limited(resource.RLIMIT_AS, megabytes << 20))
+            with self.subTest(megabytes=megabytes):
+                program.await_text("^waiter up$", "out")
+                self.assertEqual(program.stop(), 0, program.err)
+
+    def test_address_space_runs_out(self):
+        """Processes for which there is no room fail one by one; the daemon goes on, and ends when it is told to."""
+        idle = entry("idle", "return function() local x = 0 for i = 1, 1e5 do x = x + i end process.listen('x'):receive() end")
+        filler = entry("filler", """
+            return function()
+                repeat until not process.spawn("app:idle", "app:processes")
+            end""")
+        daemon = self.daemon(HEAD.replace("entries:", "shutdown: {timeout: 1s}\nentries:") + idle + filler + service("s", "filler"),
+                             preexec_fn=limited(resource.RLIMIT_AS, 128 << 20))
+        daemon.await_text(r'msg="(service ended|service failed|process failed)"')
+        self.assertEqual(daemon.stop(), 0)
 
     def test_idle_costs_nothing(self):
         daemon = self.daemon(HEAD + waiting() + service("s", "waiter"))
