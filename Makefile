@@ -117,7 +117,7 @@ MICRO := $(patsubst %.c,$(P)/%,$(wildcard bench/micro/*.c))
 C_FILES := $(wildcard src/*.[ch] src/base/*.[ch] sched/*.[ch] config/*.[ch] vm/*.[ch] tests/*/*.[ch] bench/*/*.[ch])
 
 .PHONY: all
-all: $(PROGRAMS) ## build the programs, build/trouped and build/troupe (default)
+all: $(PROGRAMS) docs ## build the programs, build/trouped and build/troupe, manual pages and completions (default)
 
 .PHONY: demo
 demo: ## set everything up, build, and run the worker pool example in the daemon
@@ -187,6 +187,26 @@ endef
 
 $(PROGRAMS): $(P)/%: $(O)/src/%.o $(ARCHIVES)
 	$(call link)
+
+# Manual pages and completions are filled in from the tables that the programs know their options and fields by.
+DOCS := $(patsubst man/%.in,$(P)/man/%,$(wildcard man/*.in)) \
+    $(patsubst config/completion/%.in,$(P)/completion/%,$(wildcard config/completion/*.in))
+
+.PHONY: docs
+docs: $(DOCS)
+$(P)/man/%: man/%.in
+	$(call from_tables)
+$(P)/completion/%: config/completion/%.in
+	$(call from_tables)
+$(DOCS): $(O)/tables scripts/from-tables | $(LUAJIT_STAMP)
+
+define from_tables
+@mkdir -p $(@D)
+@$(LUAJIT_BIN) scripts/from-tables $(O)/tables $< $@
+endef
+
+$(O)/tables: $(PROGRAMS)
+	@for program in $(PROGRAMS); do $$program --dump-tables || exit 1; done >$@
 
 .PHONY: micro
 micro: $(MICRO) ## build the C microbenchmarks, build/bench/micro
@@ -324,7 +344,7 @@ deb: ## Debian package, build/deb/*.deb
 	@scripts/deb $(VERSION)
 
 clean: ## remove what was built, except LuaJIT
-	@rm -rf $(B)/obj $(B)/gen $(B)/tests $(B)/deb $(B)/trouped $(B)/troupe $(B)/*.tar.xz \
+	@rm -rf $(B)/obj $(B)/gen $(B)/man $(B)/completion $(B)/tests $(B)/deb $(B)/trouped $(B)/troupe $(B)/*.tar.xz \
 	    $(foreach v,tiny asan tsan valgrind det fuzz,$(B)/$(v)*) $(B)/release-*
 
 help: ## this list

@@ -17,6 +17,17 @@ static const struct verb *find_verb(const char *name) {
     return NULL;
 }
 
+/* Options that stand before the verb, or instead of one. */
+static const struct option_def defs[] = {
+    {"socket", 0, "PATH", false, "the daemon's control socket, for the verb that follows"},
+    {"dump-tables", 0, NULL, false, "print the tables of verbs and options, for generators, and exit"},
+    {"version", 'V', NULL, false, "print the version, and exit"},
+    {"help", 'h', NULL, false, "print the list of verbs, and exit"},
+};
+
+static const struct options_syntax syntax = {
+    .command = TOOL, .args = "", .summary = "", .options = defs, .count = sizeof defs / sizeof defs[0]};
+
 /* --- what it says about itself ------------------------------------------------------------------------------------ */
 
 static int help(int argc, char **argv) {
@@ -33,6 +44,8 @@ static int version(int argc, char **argv) {
 }
 
 static int dump(int argc, char **argv) {
+    printf("[options]\n");
+    options_dump(&syntax, stdout);
     for (const struct verb *v = verbs; v->name; v++) {
         printf("%s\t\t\t%s\t\t%s\n", v->syntax->command, v->syntax->args, v->syntax->summary);
         options_dump(v->syntax, stdout);

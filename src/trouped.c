@@ -3,10 +3,13 @@
  */
 #include <string.h>
 
+#include "base/errkind.h"
 #include "base/version.h"
 #include "config/config.h"
+#include "src/control_proto.h"
 #include "src/daemon.h"
 #include "src/exitcode.h"
+#include "src/metrics.h"
 #include "src/options.h"
 #include "src/start.h"
 
@@ -23,7 +26,7 @@ static const struct option_def defs[] = {
     [OPT_PRINT_CONFIG] = {"print-config", 0, NULL, false,
                           "print the configuration with every value, and exit"},
     [OPT_DUMP] = {"dump-tables", 0, NULL, false,
-                  "print the tables of options and fields, for generators, and exit"},
+                  "print the tables of options, fields and the like, for generators, and exit"},
     [OPT_VERSION] = {"version", 'V', NULL, false, "print the version, and exit"},
     [OPT_HELP] = {"help", 'h', NULL, false, "print this, and exit"},
 };
@@ -36,14 +39,32 @@ static const struct options_syntax syntax = {
     .options = defs,
     .count = sizeof defs / sizeof defs[0]};
 
+/* A section for each table; those of the tool's verbs it prints itself. */
+static void dump_tables(void) {
+    printf("[options]\n");
+    options_dump(&syntax, stdout);
+    printf("[fields]\n");
+    cfg_fields_dump(stdout);
+    printf("[operations]\n");
+    control_dump(stdout);
+    printf("[metrics]\n");
+    metrics_dump(stdout);
+    printf("[errors]\n");
+    for (int kind = ERRKIND_UNKNOWN + 1; kind < ERRKIND_COUNT; kind++)
+        printf("%s\n", errkind_text((enum errkind)kind));
+    printf("[exits]\n");
+#define X(name, number, meaning) printf("%d\t%s\n", number, meaning);
+    EXIT_CODES(X)
+#undef X
+}
+
 static int show(const struct options *o) {
     if (options_given(o, OPT_HELP)) {
         options_help(&syntax, stdout);
     } else if (options_given(o, OPT_VERSION)) {
         printf(PROGRAM " " TROUPE_VERSION "\n");
     } else {
-        options_dump(&syntax, stdout);
-        cfg_fields_dump(stdout);
+        dump_tables();
     }
     return start_flush(PROGRAM);
 }
