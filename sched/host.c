@@ -389,6 +389,15 @@ uint64_t host_queue_len(struct host *h) {
     return n;
 }
 
+uint64_t host_memory(struct host *h) {
+    uint64_t sum = atomic_load_explicit(&h->memory, memory_order_relaxed);
+    unsigned count = atomic_load_explicit(&h->worker_count, memory_order_acquire);
+    for (unsigned i = 0; i < count; i++)
+        sum += atomic_load_explicit(&worker_at(h, i)->memory_change, memory_order_relaxed);
+    /* What one worker has counted and another one taken back may be seen the other way round. */
+    return (int64_t)sum > 0 ? sum : 0;
+}
+
 uint64_t host_busy_ns(struct host *h) {
     uint64_t sum = 0;
     unsigned count = atomic_load_explicit(&h->worker_count, memory_order_acquire);

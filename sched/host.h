@@ -91,7 +91,8 @@ struct worker {
     struct proc *later_first, *later_last; /* on their way to the overflow, see worker_enqueue */
     uint32_t later_len;
     uint32_t rng;
-    size_t memory_change;          /* of its processes, not yet in host.memory */
+    _Atomic size_t
+        memory_change; /* of its processes, not yet in host.memory; only the owner writes, relaxed */
     volatile sig_atomic_t in_slot; /* set by the owner around changes of `woken` and `later_*` */
 
     /* Read by the ticker. */
@@ -139,7 +140,7 @@ struct host {
     _Alignas(64) _Atomic uint64_t idle; /* bit per parked worker; seq_cst with the queues, see the header */
     _Alignas(64) _Atomic(struct proc *) injected; /* stack by run_next, taken as a whole: as mbox */
     _Atomic uint64_t live;   /* processes, as far as workers do not count them: host_live */
-    _Atomic uint64_t memory; /* bytes of all its processes, as published by workers */
+    _Atomic uint64_t memory; /* bytes of all its processes, but for what workers collect: host_memory */
 
     _Alignas(64) pthread_mutex_t overflow_lock; /* guards the two below */
     struct proc *overflow_first, *overflow_last;
@@ -201,6 +202,9 @@ uint64_t host_queue_len(struct host *h);
 
 /* Living processes, PROC_SYSTEM ones not counted; a figure. Any thread. */
 uint64_t host_live(struct host *h);
+
+/* Bytes of the states of all its processes, each as of its last change of PROC_MEMORY_STEP; a figure. Any thread. */
+uint64_t host_memory(struct host *h);
 
 /* Nanoseconds that all workers together did not spend asleep; never goes back. Any thread. */
 uint64_t host_busy_ns(struct host *h);

@@ -272,11 +272,12 @@ void proc_account(struct proc *p, size_t bytes) {
     size_t change = bytes - p->memory_counted;
     p->memory_counted = bytes;
     if (w && w->host == p->host) {
-        w->memory_change += change;
-        if (w->memory_change + WORKER_MEMORY_STEP < 2 * (size_t)WORKER_MEMORY_STEP)
+        change += atomic_load_explicit(&w->memory_change, memory_order_relaxed);
+        bool large = change + WORKER_MEMORY_STEP >= 2 * (size_t)WORKER_MEMORY_STEP;
+        /* relaxed: partner is host_memory, a figure */
+        atomic_store_explicit(&w->memory_change, large ? 0 : change, memory_order_relaxed);
+        if (!large)
             return;
-        change = w->memory_change;
-        w->memory_change = 0;
     }
     atomic_fetch_add_explicit(&p->host->memory, change, memory_order_relaxed);
 }

@@ -255,8 +255,9 @@ static void *worker_main(void *arg) {
     }
     det_point("worker ends");
     hand_over(w);
-    atomic_fetch_add_explicit(&h->memory, w->memory_change, memory_order_relaxed); /* a figure */
-    w->memory_change = 0;
+    atomic_fetch_add_explicit(&h->memory,
+                              atomic_exchange_explicit(&w->memory_change, 0, memory_order_relaxed),
+                              memory_order_relaxed); /* a figure */
     falls_asleep(w, os_now());
     if (h->node->hooks.worker_ended)
         h->node->hooks.worker_ended(w);

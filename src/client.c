@@ -1,6 +1,7 @@
 #include "src/client.h"
 
 #include <errno.h>
+#include <float.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -204,8 +205,36 @@ int client_once(const char *socket, const char *op, json_t *args, client_data on
     return status;
 }
 
+/* As few digits as it takes to read the same numbers from them again. */
+static size_t digits_for(const json_t *value) {
+    size_t most = DBL_DIG, n, i;
+    const char *key;
+    json_t *v;
+    if (json_is_real(value)) {
+        char buf[40];
+        do
+            snprintf(buf, sizeof buf, "%.*g", (int)most, json_real_value(value));
+        while (strtod(buf, NULL) != json_real_value(value) && ++most < DBL_DECIMAL_DIG);
+    } else if (json_is_array(value)) {
+        json_array_foreach (value, i, v) {
+            n = digits_for(v);
+            most = n > most ? n : most;
+        }
+    } else if (json_is_object(value)) {
+        json_object_foreach ((json_t *)(uintptr_t)value, key, v) {
+            n = digits_for(v);
+            most = n > most ? n : most;
+        }
+    }
+    return most;
+}
+
+void client_dump(const json_t *value, size_t flags) {
+    json_dumpf(value, stdout, flags | JSON_ENCODE_ANY | JSON_REAL_PRECISION(digits_for(value)));
+}
+
 int client_print_json(const json_t *value) {
-    json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+    client_dump(value, JSON_INDENT(2));
     putchar('\n');
     return start_flush(TOOL);
 }

@@ -44,6 +44,9 @@ int client_once(const char *socket, const char *op, json_t *args, client_data on
 /* While `hold`, complaints wait (the last of them): there is no place for them on a full screen. */
 void client_hold(struct client *c, bool hold);
 
+/* Prints any value as JSON, laid out as `flags` of json_dumpf say; 0.1 stays 0.1. */
+void client_dump(const json_t *value, size_t flags);
+
 /* The whole of it for verbs that print the result with --json as it comes. */
 int client_print_json(const json_t *value);
 

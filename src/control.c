@@ -485,7 +485,8 @@ static void hand_over(struct control *c, const struct control_note *note) {
     struct control_client *client = job->client;
     job->noted = true;
     if (!note->ok)
-        control_refuse(job, note->kind, "%s", note->text);
+        control_refuse(job, note->kind, "%s%s%s", job->about ? job->about : "", job->about ? ": " : "",
+                       note->text);
     else if (job->on_note)
         job->on_note(job, note->kind, note->text, note->len);
     else

@@ -26,9 +26,9 @@ static void reply_pid(struct control_job *job, struct pid pid) {
 
 static void refuse_status(struct control_job *job, enum send_status s) {
     if (s == SEND_NOT_FOUND)
-        control_refuse(job, ERRKIND_NOT_FOUND, "process not found: %s", control_str(&job->request, "pid"));
+        control_refuse(job, ERRKIND_NOT_FOUND, "%s: process not found", control_str(&job->request, "pid"));
     else
-        control_refuse(job, ERRKIND_RATE_LIMITED, "mailbox full: %s", control_str(&job->request, "pid"));
+        control_refuse(job, ERRKIND_RATE_LIMITED, "%s: mailbox full", control_str(&job->request, "pid"));
 }
 
 /* --- ending ------------------------------------------------------------------------------------------------------- */
@@ -158,8 +158,11 @@ static void end_errand(struct control_job *job) {
 }
 
 static void no_answer(struct control_job *job) {
-    bool call = job->request.op == CONTROL_OP_CALL;
-    control_refuse(job, ERRKIND_TIMEOUT, "%s", call ? "no answer in time" : "not done in time; it goes on");
+    const struct control_request *r = &job->request;
+    if (r->op == CONTROL_OP_CALL)
+        control_refuse(job, ERRKIND_TIMEOUT, "%s: no answer in time", control_str(r, "pid"));
+    else
+        control_refuse(job, ERRKIND_TIMEOUT, "%s: not done in time; it goes on", control_str(r, "entry"));
 }
 
 static void send_errand(struct control_job *job, struct errand_order *o, int64_t patience) {
@@ -180,6 +183,7 @@ static void send_errand(struct control_job *job, struct errand_order *o, int64_t
     }
     job->data = errand;
     job->gone = end_errand;
+    job->about = control_str(&job->request, o->kind == ERRAND_CALL ? "pid" : "entry");
     control_later(job, seconds(patience), no_answer);
 }
 
@@ -208,11 +212,11 @@ static struct host *find_host(struct control_job *job, const struct cfg_entry *e
     if (!host && !name)
         host = cfg_default_host(app_config(app));
     if (!host && name)
-        control_refuse(job, ERRKIND_NOT_FOUND, "host not found: %s", name);
+        control_refuse(job, ERRKIND_NOT_FOUND, "%s: host not found", name);
     else if (!host)
         control_refuse(job, ERRKIND_INVALID, "%s: several hosts could run it; say which", e->id);
     else if (host->kind != CFG_KIND_HOST)
-        control_refuse(job, ERRKIND_INVALID, "%s is no host but of kind %s", host->id, host->kind_word);
+        control_refuse(job, ERRKIND_INVALID, "%s: is no host but of kind %s", host->id, host->kind_word);
     else {
         struct host *h = app_host(app, host, err, sizeof err);
         if (!h)
@@ -230,11 +234,11 @@ void control_op_SPAWN(struct control_job *job) {
                              .vm = app_vm(job->c->d.app)};
     char err[512];
     if (!e) {
-        control_refuse(job, ERRKIND_NOT_FOUND, "entry not found: %s", id);
+        control_refuse(job, ERRKIND_NOT_FOUND, "%s: entry not found", id);
         return;
     }
     if (e->kind != CFG_KIND_PROCESS && e->kind != CFG_KIND_FUNCTION) {
-        control_refuse(job, ERRKIND_INVALID, "%s is no program but of kind %s", id, e->kind_word);
+        control_refuse(job, ERRKIND_INVALID, "%s: is no program but of kind %s", id, e->kind_word);
         return;
     }
     o.entry = e->id;

@@ -32,7 +32,8 @@ struct control_job {
     void (*gone)(struct control_job *job);
     /* What another thread sent with control_post; NULL: that is the whole answer. */
     void (*on_note)(struct control_job *job, enum errkind kind, const char *text, size_t len);
-    bool noted; /* that has come */
+    bool noted;        /* that has come */
+    const char *about; /* of the request: what errors from there are about; NULL: they say it themselves */
     void *data;
 };
 

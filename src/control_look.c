@@ -28,8 +28,8 @@ struct pid control_target(struct control_job *job) {
     const char *text = json_string_value(arg);
     struct pid pid = proc_lookup(sched_self, text, json_string_length(arg));
     if (pid_none(pid))
-        control_refuse(job, ERRKIND_NOT_FOUND, "%s: %s",
-                       text[0] == '{' ? "process not found" : "name not registered", text);
+        control_refuse(job, ERRKIND_NOT_FOUND, "%s: %s", text,
+                       text[0] == '{' ? "process not found" : "name not registered");
     return pid;
 }
 
@@ -197,7 +197,7 @@ static bool tell_crash(struct pid pid, struct text *out, enum errkind *kind) {
     node_pid_text(n, pid, text);
     text_close(out);
     text_open(out);
-    text_printf(out, "process not found: %s", text);
+    text_printf(out, "%s: process not found", text);
     *kind = ERRKIND_NOT_FOUND;
     return false;
 }
@@ -248,7 +248,7 @@ static bool tell_stack(struct proc *p, struct pid pid, struct text *out, enum er
     if (!p) {
         char text[PID_TEXT_MAX];
         node_pid_text(sched_self->node, pid, text);
-        text_printf(out, "process not found: %s", text);
+        text_printf(out, "%s: process not found", text);
         return false;
     }
     struct text tasks;
@@ -443,14 +443,13 @@ static void put_limits(struct text *out, struct host *h) {
 }
 
 static void put_host(struct text *out, struct host *h) {
-    uint64_t memory = atomic_load_explicit(&h->memory, memory_order_relaxed);
     text_str(out, "{\"host\":");
     text_json(out, h->id, h->id_len);
     text_printf(out, ",\"accepting\":%s",
                 atomic_load_explicit(&h->accepting, memory_order_relaxed) ? "true" : "false");
     put_workers(out, h);
     text_printf(out, ",\"processes\":%" PRIu64 ",\"queue\":%" PRIu64 ",\"memory\":%" PRIu64, host_live(h),
-                host_queue_len(h), (int64_t)memory > 0 ? memory : 0);
+                host_queue_len(h), host_memory(h));
     put_counters(out, h);
     put_limits(out, h);
     text_char(out, '}');

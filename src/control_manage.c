@@ -95,7 +95,7 @@ static struct found look_at_service(const struct control_job *job) {
 static void look(struct control_job *job) {
     struct found f = look_at_service(job);
     if (!f.s.id) {
-        control_refuse(job, ERRKIND_NOT_FOUND, "service not found: %s", f.id);
+        control_refuse(job, ERRKIND_NOT_FOUND, "%s: service not found", f.id);
         return;
     }
     switch (judge(job, &f)) {
@@ -157,7 +157,7 @@ static void command(struct control_job *job, enum supervisor_command what) {
     wish->since = clock_mono_ns();
     struct found f = look_at_service(job);
     if (!f.s.id)
-        control_refuse(job, ERRKIND_NOT_FOUND, "service not found: %s", id);
+        control_refuse(job, ERRKIND_NOT_FOUND, "%s: service not found", id);
     else if (strcmp(job->c->d.state(), "stopping") == 0)
         control_refuse(job, ERRKIND_UNAVAILABLE, "service %s: the daemon is stopping", id);
     else if (!supervisor_command(app_supervisor(job->c->d.app), what, id))
@@ -222,7 +222,7 @@ void control_op_RELOAD(struct control_job *job) {
     char err[4096];
     text_open(&changes);
     if (strcmp(job->c->d.state(), "stopping") == 0) {
-        control_refuse(job, ERRKIND_UNAVAILABLE, "the daemon is stopping");
+        control_refuse(job, ERRKIND_UNAVAILABLE, "reload: the daemon is stopping");
     } else if (job->c->d.reload(&changes, err, sizeof err)) {
         struct text *out = control_answer(job);
         text_str(out, "{\"changes\":[");

@@ -4,7 +4,7 @@
  *   daemon   {"hello":"troupe","v":1,"version":"0.1.0","pid":4711}             once, when a client connects
  *   client   {"v":1,"id":7,"op":"info","args":{"pid":"{app:processes|0x00001}"}}
  *   daemon   {"id":7,"ok":true,"result":{…}}
- *         or {"id":7,"ok":false,"error":{"kind":"NotFound","message":"process not found: …"}}
+ *         or {"id":7,"ok":false,"error":{"kind":"NotFound","message":"…: process not found"}}
  *
  * Some operations answer with lines {"id":7,"data":{…}} before that last one. Requests may follow one another without
  * waiting; the answers carry the request's id and may come in another order. "v" may be left out; another version than 1 is

@@ -60,11 +60,11 @@ static bool bind_at(struct control_socket *s) {
     const struct sockaddr *a = (const struct sockaddr *)&s->address;
     if (bind(s->fd, a, sizeof s->address) == 0)
         return true;
-    if (errno != EADDRINUSE || !remove_stale(&s->address)) {
-        errno = errno == EADDRINUSE ? EADDRINUSE : errno;
-        return false;
-    }
-    return bind(s->fd, a, sizeof s->address) == 0;
+    int why = errno;
+    if (why == EADDRINUSE && remove_stale(&s->address))
+        return bind(s->fd, a, sizeof s->address) == 0;
+    errno = why;
+    return false;
 }
 
 static bool find_group(const char *name, gid_t *gid) {

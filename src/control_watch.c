@@ -136,8 +136,8 @@ void control_op_TRACE(struct control_job *job) {
         s = trace_start(sched_self, &f, &t->trace);
     if (s != TRACE_OK) {
         mem_free(t);
-        control_refuse(job, ERRKIND_RATE_LIMITED,
-                       s == TRACE_TOO_MANY ? "too many traces at a time" : "not enough memory");
+        control_refuse(job, ERRKIND_RATE_LIMITED, "trace: %s",
+                       s == TRACE_TOO_MANY ? "too many at a time" : "not enough memory");
         return;
     }
     t->max = (uint64_t)control_int(r, "max", TRACE_EVENTS);
@@ -220,7 +220,7 @@ void control_op_PROFILE(struct control_job *job) {
     enum vm_profile_status s = p ? vm_profile_start(&f) : VM_PROFILE_NO_MEMORY;
     if (s != VM_PROFILE_OK) {
         mem_free(p);
-        control_refuse(job, s == VM_PROFILE_BUSY ? ERRKIND_CONFLICT : ERRKIND_RATE_LIMITED, "%s",
+        control_refuse(job, s == VM_PROFILE_BUSY ? ERRKIND_CONFLICT : ERRKIND_RATE_LIMITED, "profile: %s",
                        s == VM_PROFILE_BUSY ? "somebody else takes a profile" : "not enough memory");
         return;
     }

@@ -36,6 +36,7 @@ static struct {
      * whoever logs. */
     _Atomic(struct outlet *) err, out, journal;
     _Atomic int level, format, print; /* relaxed: each holds by itself */
+    _Atomic uint64_t dropped;         /* relaxed: a figure */
     pthread_mutex_t lock;             /* guards what follows */
     struct repeats repeats;
 } the = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -83,6 +84,16 @@ static void print_failed(void *ud, int error) {
         log_error("print cannot be written", LOG_STR("to", sink->name), LOG_STR("reason", strerror(error)));
 }
 
+/* `lost`: as in outlet_put. */
+static void put(struct outlet *o, const char *data, size_t len, int64_t patience_ns, uint64_t *lost) {
+    if (!outlet_put(o, data, len, patience_ns, lost))
+        atomic_fetch_add_explicit(&the.dropped, 1, memory_order_relaxed);
+}
+
+uint64_t log_dropped(void) {
+    return atomic_load_explicit(&the.dropped, memory_order_relaxed);
+}
+
 /* --- events --------------------------------------------------------------------------------------------------------- */
 
 static void put_record(const struct log_record *r) {
@@ -98,7 +109,7 @@ static void put_record(const struct log_record *r) {
     else
         log_format_line(r, format, &line);
     if (!line.failed)
-        outlet_put(o, line.s, line.len, 0, &lost);
+        put(o, line.s, line.len, 0, &lost);
     text_close(&line);
     if (lost)
         log_warn("lines were dropped: the log is slow", LOG_INT("count", lost));
@@ -184,7 +195,7 @@ void log_print(const struct log_who *who, const char *line, size_t len) {
     struct outlet *o = outlet_of(print == CFG_PRINT_STDERR ? &the.err : &the.out);
     uint64_t lost = 0;
     if (o)
-        outlet_put(o, line, len, the.patience_ns, &lost);
+        put(o, line, len, the.patience_ns, &lost);
     if (lost)
         warn_lost(lost);
 }

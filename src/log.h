@@ -58,6 +58,9 @@ void log_event(enum cfg_level level, const struct log_who *who, const char *msg,
 #define log_warn(...) log_at(CFG_LEVEL_WARN, __VA_ARGS__)
 #define log_error(...) log_at(CFG_LEVEL_ERROR, __VA_ARGS__)
 
+/* How many events and lines of print were dropped so far. */
+uint64_t log_dropped(void);
+
 /* Whether lines of print become events, which say who printed them. */
 bool log_print_is_event(void);
 

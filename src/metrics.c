@@ -245,6 +245,11 @@ static void render_restarts(struct text *out, const struct metrics_source *src) 
         src->each_service(src->ud, put_restarts, out);
 }
 
+static void render_sum(struct text *out, enum metric m, uint64_t sum) {
+    head(out, m);
+    text_printf(out, "%s %" PRIu64 "\n", metrics[m].name, sum);
+}
+
 static void render_slices(struct text *out, struct node *n) {
 #define X(bound) bound,
     static const int64_t bounds[] = {SLICE_BOUNDS(X)};
@@ -287,6 +292,12 @@ bool metrics_render(const struct metrics_source *src, struct text *out) {
         case METRIC_RESTARTS:
             render_restarts(out, src);
             break;
+        case METRIC_EVENTS_DROPPED:
+            render_sum(out, (enum metric)m, src->events_dropped);
+            break;
+        case METRIC_LOG_DROPPED:
+            render_sum(out, (enum metric)m, src->log_dropped);
+            break;
         case METRIC_SLICES:
             render_slices(out, n);
             break;
@@ -300,5 +311,6 @@ bool metrics_render(const struct metrics_source *src, struct text *out) {
 
 void metrics_dump(FILE *out) {
     for (unsigned m = 0; m < METRIC_COUNT; m++)
-        fprintf(out, "%s\t%s\t%s\t%s\n", metrics[m].name, metrics[m].type, labels[m], metrics[m].help);
+        fprintf(out, "%s\t%s\t%s\t%s\n", metrics[m].name, metrics[m].type, labels[m] ? labels[m] : "",
+                metrics[m].help);
 }

@@ -31,6 +31,10 @@
     X(TIMERS, "troupe_timers", "gauge", "Timers that have not fired yet.")                                   \
     X(RESTARTS, "troupe_service_restarts_total", "counter",                                                  \
       "Times that a service was started again after a failure.")                                             \
+    X(EVENTS_DROPPED, "troupe_events_dropped_total", "counter",                                              \
+      "Events of the module events that a subscriber had no room for.")                                      \
+    X(LOG_DROPPED, "troupe_log_dropped_total", "counter",                                                    \
+      "Log events and lines of print that were dropped, because their reader is slow.")                      \
     X(SLICES, "troupe_slice_seconds", "histogram",                                                           \
       "How long processes ran at a time, as fine as time slices are enforced.")
 
@@ -46,6 +50,7 @@ struct metrics_source {
     /* Calls fn(ctx, …) for every service. NULL: there are none. */
     void (*each_service)(void *ud, void (*fn)(void *ctx, const char *id, uint64_t restarts), void *ctx);
     void *ud;
+    uint64_t events_dropped, log_dropped;
 };
 
 /* Appends everything; false without memory. */

@@ -35,7 +35,11 @@ static void each_service(void *ud, void (*fn)(void *ctx, const char *id, uint64_
 
 static bool metrics(void *ud, struct text *out) {
     struct monitor *m = ud;
-    const struct metrics_source source = {.node = app_node(m->app), .each_service = each_service, .ud = m};
+    const struct metrics_source source = {.node = app_node(m->app),
+                                          .each_service = each_service,
+                                          .ud = m,
+                                          .events_dropped = vm_events_dropped(app_vm(m->app)),
+                                          .log_dropped = log_dropped()};
     return metrics_render(&source, out);
 }
 

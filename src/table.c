@@ -16,6 +16,7 @@
 struct table {
     const struct table_column *columns;
     size_t n, cells;
+    size_t shown; /* the first so many columns */
     unsigned width[TABLE_COLUMNS_MAX];
     struct text text; /* cells one after the other, each with a NUL */
 };
@@ -100,7 +101,7 @@ struct table *table_open(const struct table_column *columns, size_t n) {
     if (!t)
         return NULL;
     t->columns = columns;
-    t->n = n;
+    t->n = t->shown = n;
     text_open(&t->text);
     for (size_t i = 0; i < n; i++)
         t->width[i] = count_chars(columns[i].title);
@@ -131,20 +132,23 @@ void table_printf(struct table *t, const char *fmt, ...) {
     table_put(t, text);
 }
 
-/* Takes what is too much from the widest column that may be cut, again and again. */
+/* Takes what is too much from the widest column that may be cut, again and again; then leaves out the last columns. */
 static void fit(struct table *t, unsigned room) {
     for (;;) {
         unsigned all = 0;
         size_t widest = t->n;
-        for (size_t i = 0; i < t->n; i++) {
+        for (size_t i = 0; i < t->shown; i++) {
             all += t->width[i] + (i ? GAP : 0);
             if (t->columns[i].shrink && t->width[i] > SHRINK_MIN &&
                 (widest == t->n || t->width[i] > t->width[widest]))
                 widest = i;
         }
-        if (all <= room || widest == t->n)
+        if (all <= room || (widest == t->n && t->shown == 1))
             return;
-        t->width[widest]--;
+        if (widest != t->n)
+            t->width[widest]--;
+        else
+            t->shown--;
     }
 }
 
@@ -156,13 +160,15 @@ static void pad(FILE *out, unsigned n) {
 }
 
 static void print_cell(const struct table *t, FILE *out, size_t i, const char *s) {
+    if (i >= t->shown)
+        return;
     unsigned width = t->width[i], n = count_chars(s), shown = n < width ? n : width;
     if (i)
         pad(out, GAP);
     if (t->columns[i].right)
         pad(out, width - shown);
     print_chars(out, s, width);
-    if (!t->columns[i].right && i + 1 < t->n)
+    if (!t->columns[i].right && i + 1 < t->shown)
         pad(out, width - shown);
 }
 
@@ -196,8 +202,7 @@ bool table_close(struct table *t, FILE *out) {
 
 /* --- amounts ------------------------------------------------------------------------------------------------------ */
 
-const char *table_bytes(uint64_t n, char *buf) {
-    static const char units[] = "KMGTPE";
+static const char *amount(uint64_t n, double step, const char *units, char *buf) {
     if (n < 1000) {
         snprintf(buf, TABLE_SHORT, "%u", (unsigned)n);
         return buf;
@@ -205,11 +210,19 @@ const char *table_bytes(uint64_t n, char *buf) {
     double v = (double)n;
     int unit = -1;
     do {
-        v /= 1024;
+        v /= step;
         unit++;
     } while (v >= 999.5 && units[unit + 1]);
     snprintf(buf, TABLE_SHORT, v < 9.95 ? "%.1f%c" : "%.0f%c", v, units[unit]);
     return buf;
+}
+
+const char *table_bytes(uint64_t n, char *buf) {
+    return amount(n, 1024, "KMGTPE", buf);
+}
+
+const char *table_count(uint64_t n, char *buf) {
+    return amount(n, 1000, "kMGTPE", buf);
 }
 
 const char *table_span(double seconds, char *buf) {

@@ -45,9 +45,10 @@ bool table_colour(FILE *out);
 /* Prints text, harmless. */
 void table_text(FILE *out, const char *text);
 
-/* "1.5M", "17K", "999"; "3d04h", "1h05m", "12m03s", "7s", "1.2s". Buffers of TABLE_SHORT. */
+/* "1.5M", "17K", "999", in units of 1024, and of 1000; "3d04h", "1h05m", "12m03s", "7s", "1.2s". Buffers of TABLE_SHORT. */
 #define TABLE_SHORT 16
 const char *table_bytes(uint64_t n, char *buf);
+const char *table_count(uint64_t n, char *buf);
 const char *table_span(double seconds, char *buf);
 
 #endif

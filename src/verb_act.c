@@ -22,7 +22,7 @@ static void print_value(const json_t *v) {
     if (json_is_string(v))
         table_text(stdout, json_string_value(v));
     else
-        json_dumpf(v, stdout, JSON_ENCODE_ANY);
+        client_dump(v, 0);
     putchar('\n');
 }
 

@@ -3,6 +3,7 @@
 
 #include "src/client.h"
 #include "src/exitcode.h"
+#include "src/log_format.h"
 #include "src/start.h"
 #include "src/table.h"
 #include "src/verb.h"
@@ -152,6 +153,14 @@ const struct options_syntax verb_log_level_syntax = {
     .count = sizeof level_defs / sizeof level_defs[0]};
 
 int verb_log_level(const struct options *o) {
+    static const enum cfg_level levels[] = {CFG_LEVEL_DEBUG, CFG_LEVEL_INFO, CFG_LEVEL_WARN, CFG_LEVEL_ERROR};
+    bool known = false;
+    for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
+        known |= strcmp(o->args[0], log_level_text(levels[i])) == 0;
+    if (!known) {
+        start_complain(TOOL, "%s: must be debug, info, warn or error", o->args[0]);
+        return EXIT_CODE_USAGE;
+    }
     return client_once(options_value(o, LEVEL_SOCKET), "log-level", json_pack("{s:s}", "level", o->args[0]),
                        NULL, NULL, NULL);
 }

@@ -92,21 +92,23 @@ static bool put_rows(void *ud, const json_t *data) {
 
 /* With --json each row is an object. */
 struct row_objects {
-    json_t *columns; /* names */
+    json_t *columns; /* names; NULL: nothing has been printed */
     bool any;
 };
 
 static bool print_rows(void *ud, const json_t *data) {
     struct row_objects *r = ud;
     const json_t *rows = json_object_get(data, "rows");
-    if (json_object_get(data, "columns"))
+    if (json_object_get(data, "columns")) {
         r->columns = json_incref(json_object_get(data, "columns"));
+        printf("{\n  \"processes\": [");
+    }
     for (size_t i = 0; i < json_array_size(rows); i++) {
         printf("%s\n    {", r->any ? "," : "");
         r->any = true;
         for (size_t k = 0; k < json_array_size(r->columns); k++) {
             printf("%s\"%s\": ", k ? ", " : "", json_string_value(json_array_get(r->columns, k)));
-            json_dumpf(json_array_get(json_array_get(rows, i), k), stdout, JSON_ENCODE_ANY);
+            client_dump(json_array_get(json_array_get(rows, i), k), 0);
         }
         putchar('}');
     }
@@ -127,25 +129,22 @@ static json_t *ps_args(const struct options *o) {
 static int ps_json(const struct options *o) {
     struct row_objects r = {0};
     json_t *result = NULL;
-    struct client *c;
-    int status;
-    /* Nothing is printed before it is known that there is something. */
-    c = client_open(options_value(o, PS_SOCKET), &status);
-    if (!c)
-        return status;
-    printf("{\n  \"processes\": [");
-    status = client_ask(c, "ps", ps_args(o), print_rows, &r, &result);
-    printf("\n  ],\n  \"total\": %.0f,\n  \"matched\": %.0f,\n  \"memory\": %.0f\n}\n",
-           num(result, "processes"), num(result, "matched"), num(result, "memory"));
+    int status = client_once(options_value(o, PS_SOCKET), "ps", ps_args(o), print_rows, &r, &result);
+    if (status == EXIT_CODE_OK)
+        printf("%s],\n  \"total\": %.0f,\n  \"matched\": %.0f,\n  \"memory\": %.0f\n}\n", r.any ? "\n  " : "",
+               num(result, "processes"), num(result, "matched"), num(result, "memory"));
     json_decref(result);
     json_decref(r.columns);
-    client_close(c);
     int flushed = start_flush(TOOL);
     return status ? status : flushed;
 }
 
 int verb_ps(const struct options *o) {
-    const char *limit = options_value(o, PS_LIMIT);
+    const char *limit = options_value(o, PS_LIMIT), *sort = options_value(o, PS_SORT);
+    if (sort && procs_column_find(sort) >= PROCS_RUNS) {
+        start_complain(TOOL, "--sort %s: there is no such column; see " TOOL " ps --help", sort);
+        return EXIT_CODE_USAGE;
+    }
     if (limit && verb_number(limit) < 0) {
         start_complain(TOOL, "--limit %s: must be a number", limit);
         return EXIT_CODE_USAGE;
@@ -373,21 +372,19 @@ static void put_host(struct table *t, const json_t *h) {
     table_put(t, str(h, "host"));
     table_put(t, json_is_true(json_object_get(h, "accepting")) ? "open" : "closed");
     table_printf(t, "%.0f", num(h, "workers"));
-    table_printf(t, "%.0f", num(h, "idle"));
     table_printf(t, "%.0f", num(h, "processes"));
     table_printf(t, "%.0f", num(h, "queue"));
     table_put(t, table_bytes((uint64_t)num(h, "memory"), buf));
-    table_printf(t, "%.0f", num(h, "spawned"));
-    table_printf(t, "%.0f", num(h, "messages"));
+    table_put(t, table_count((uint64_t)num(h, "spawned"), buf));
+    table_put(t, table_count((uint64_t)num(h, "messages"), buf));
     table_put(t, table_span(num(h, "busy_seconds"), buf));
 }
 
 int verb_hosts(const struct options *o) {
-    static const struct table_column columns[] = {{"HOST", false, true},      {"STATE", false, false},
-                                                  {"WORKERS", true, false},   {"IDLE", true, false},
-                                                  {"PROCESSES", true, false}, {"QUEUE", true, false},
-                                                  {"MEMORY", true, false},    {"SPAWNED", true, false},
-                                                  {"MESSAGES", true, false},  {"BUSY", true, false}};
+    static const struct table_column columns[] = {
+        {"HOST", false, true},      {"STATE", false, false}, {"WORKERS", true, false},
+        {"PROCESSES", true, false}, {"QUEUE", true, false},  {"MEMORY", true, false},
+        {"SPAWNED", true, false},   {"MSGS", true, false},   {"BUSY", true, false}};
     return show(o, &(struct list){"hosts", "hosts", columns, sizeof columns / sizeof columns[0], put_host});
 }
 

@@ -100,7 +100,7 @@ static bool on_events(void *ud, const json_t *data) {
     for (size_t i = 0; i < json_array_size(events); i++) {
         const json_t *e = json_array_get(events, i);
         if (*json) {
-            json_dumpf(e, stdout, JSON_COMPACT);
+            client_dump(e, JSON_COMPACT);
             putchar('\n');
         } else {
             print_event(e);

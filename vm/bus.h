@@ -17,7 +17,7 @@ struct vbus;
 struct vbus *bus_new(void); /* NULL without memory */
 void bus_free(struct vbus *b);
 
-/* How many events were dropped so far. Any thread. */
+/* How many events were dropped so far, each once for every subscriber that misses it. Any thread. */
 uint64_t bus_dropped(const struct vbus *b);
 
 /* An event arrived; takes `m` over. Touches no Lua. */

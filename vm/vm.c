@@ -53,6 +53,10 @@ bool vm_compiles(const struct vm *vm) {
     return vm->compiles;
 }
 
+uint64_t vm_events_dropped(const struct vm *vm) {
+    return bus_dropped(vm->bus);
+}
+
 bool vm_preempts_compiled(const struct vm *vm) {
     return vm->preempts_compiled;
 }

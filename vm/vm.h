@@ -127,6 +127,9 @@ bool vm_compiles(const struct vm *vm);
 /* true when compiled loops of the LuaJIT we run with can be interrupted; found out by vm_create. */
 bool vm_preempts_compiled(const struct vm *vm);
 
+/* How many events of the module events found no room with a subscriber, each counted for each of them. Any thread. */
+uint64_t vm_events_dropped(const struct vm *vm);
+
 /* --- processes ------------------------------------------------------------------------------------------------ */
 
 /* Encoded arguments: values one after the other, as codec_encode wrote them. */

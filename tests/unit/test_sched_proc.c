@@ -357,8 +357,7 @@ static int account(struct proc *p, void *ud) {
 Test(sched_proc, memory_is_summed_up_and_given_back) {
     struct box b = box_open(2, NULL, NULL);
     struct puppet q[8];
-    static const size_t mb = 1 << 20,
-                        slack = 2 * 256 * 1024 + 8 * PROC_MEMORY_STEP; /* what workers keep back */
+    static const size_t mb = 1 << 20;
     size_t sum = 0;
     for (size_t i = 0; i < 8; i++) {
         puppet_spawn(&q[i], &b, NULL);
@@ -368,13 +367,12 @@ Test(sched_proc, memory_is_summed_up_and_given_back) {
         }
         sum += i * mb + 12345;
     }
-    size_t shown = atomic_load(&b.host->memory);
-    cr_expect(shown + slack >= sum && shown <= sum + slack, "%zu instead of %zu", shown, sum);
+    size_t shown = host_memory(b.host);
+    cr_expect(shown == sum, "%zu instead of %zu", shown, sum);
     for (int i = 0; i < 8; i++)
         puppet_end(&q[i], NULL, NULL);
     AWAIT(box_live(&b) == 0);
-    shown = atomic_load(&b.host->memory);
-    cr_expect(shown + slack <= 2 * slack, "%zu left", shown); /* may be a little below zero */
+    AWAIT(host_memory(b.host) == 0);
     box_close(&b);
 }
 

@@ -279,6 +279,8 @@ Test(src_control, amounts_are_short) {
                  {UINT64_MAX, "16E"}};
     for (size_t i = 0; i < sizeof bytes / sizeof bytes[0]; i++)
         cr_expect_str_eq(table_bytes(bytes[i].n, buf), bytes[i].text);
+    cr_expect_str_eq(table_count(1000, buf), "1.0k");
+    cr_expect_str_eq(table_count(12345678, buf), "12M");
     static const struct {
         double s;
         const char *text;
