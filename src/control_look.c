@@ -321,14 +321,14 @@ static void put_row(struct text *out, const struct listing *l, const struct proc
     at = put_number(at, (uint64_t)(age / CLOCK_NS_PER_SEC));
     text_put(out, buf, (size_t)(at - 1 - buf));
     if (l->rates)
-        text_printf(out, ",%.1f,%.1f", r->runs, r->messages);
+        text_printf(out, ",%.1f,%.1f", r->rate, r->messages);
     text_char(out, ']');
 }
 
 static void put_columns(struct control_job *job, const struct listing *l) {
     struct text *out = control_data(job);
     text_str(out, "{\"columns\":[");
-    for (unsigned c = 0; c < (l->rates ? PROCS_COLUMN_COUNT : PROCS_RUNS); c++)
+    for (unsigned c = 0; c < (l->rates ? PROCS_COLUMN_COUNT : PROCS_RATE); c++)
         text_printf(out, "%s\"%s\"", c ? "," : "", procs_column_text((enum procs_column)c));
     text_str(out, "]}");
     control_data_end(job);

@@ -109,7 +109,7 @@ static void add_rates(struct gathering *g, struct procs_row *r, uint64_t receive
     if (then->pid != r->pid.n)
         then = &zero; /* it is new: all that it has done was done since */
     uint64_t mask = (UINT64_C(1) << (64 - MBOX_UNITS_BITS)) - 1; /* the count is of that many bits */
-    r->runs = (double)(r->reductions - then->reductions) / g->p->interval;
+    r->rate = (double)(r->reductions - then->reductions) / g->p->interval;
     r->messages = (double)((received - then->received) & mask) / g->p->interval;
 }
 
@@ -154,7 +154,7 @@ static bool gather_one(struct proc *p, void *ud) {
     r->memory = memory;
     r->reductions = atomic_load_explicit(&p->reductions, memory_order_relaxed);
     r->started_ns = p->started_ns;
-    r->runs = r->messages = 0;
+    r->rate = r->messages = 0;
     if (q->memory)
         add_rates(g, r, mbox_count(consumed));
     return true;
@@ -225,8 +225,8 @@ static int compare(const struct procs_row *a, const struct procs_row *b, const s
     case PROCS_AGE:
         c = (a->started_ns > b->started_ns) - (a->started_ns < b->started_ns);
         break;
-    case PROCS_RUNS:
-        c = compare_double(b->runs, a->runs);
+    case PROCS_RATE:
+        c = compare_double(b->rate, a->rate);
         break;
     case PROCS_MESSAGES:
         c = compare_double(b->messages, a->messages);

@@ -15,9 +15,9 @@
     X(STATE, "state", "running, ready (waits for a worker) or waiting (for a message)")                      \
     X(MAILBOX, "mailbox", "messages that it has not taken")                                                  \
     X(MEMORY, "memory", "bytes of its state")                                                                \
-    X(REDUCTIONS, "reductions", "how often it was run")                                                      \
+    X(REDUCTIONS, "reductions", "steps of work: how often it was run, sent a message or took one")           \
     X(AGE, "age", "seconds since it began")                                                                  \
-    X(RUNS, "runs_per_second", "what reductions gain in a second")                                           \
+    X(RATE, "reductions_per_second", "what it did of these in a second")                                     \
     X(MESSAGES, "messages_per_second", "messages that it took in a second")
 
 enum procs_column {
@@ -39,7 +39,7 @@ struct procs_row {
     uint8_t state;
     uint64_t mailbox, memory, reductions;
     int64_t started_ns;    /* wall clock */
-    double runs, messages; /* per second; 0 without rates */
+    double rate, messages; /* reductions and messages per second; 0 without rates */
 };
 
 const char *procs_state_text(const struct procs_row *r);

@@ -141,7 +141,7 @@ static int ps_json(const struct options *o) {
 
 int verb_ps(const struct options *o) {
     const char *limit = options_value(o, PS_LIMIT), *sort = options_value(o, PS_SORT);
-    if (sort && procs_column_find(sort) >= PROCS_RUNS) {
+    if (sort && procs_column_find(sort) >= PROCS_RATE) {
         start_complain(TOOL, "--sort %s: there is no such column; see " TOOL " ps --help", sort);
         return EXIT_CODE_USAGE;
     }

@@ -15,13 +15,16 @@
 #define INTERVAL (2 * DUR_SEC)
 #define INTERVAL_MIN (100 * DUR_MS)
 #define BATCH_ROWS 20
+#define PID_WIDTH_MAX 40
+#define ENTRY_WIDTH_MIN 12
 
 enum { TOP_INTERVAL, TOP_SORT, TOP_HOST, TOP_ENTRY, TOP_LIMIT, TOP_COUNT, TOP_SOCKET, TOP_HELP };
 
 static const struct option_def defs[] = {
     [TOP_INTERVAL] = {"interval", 'i', "DURATION", false, "how often to look (2s)"},
-    [TOP_SORT] = {"sort", 's', "COLUMN", false,
-                  "memory, mailbox, runs, messages, reductions, age, state, entry or pid"},
+    [TOP_SORT] =
+        {"sort", 's', "COLUMN", false,
+         "memory, mailbox, rate (reductions a second), messages, reductions, age, state, entry or pid"},
     [TOP_HOST] = {"host", 'H', "HOST", false, "only processes of this host"},
     [TOP_ENTRY] = {"entry", 'e', "ENTRY", false, "only those that run this entry"},
     [TOP_LIMIT] = {"limit", 'n', "N", false, "so many rows; else as many as fit (20 when not on a terminal)"},
@@ -43,17 +46,19 @@ struct column {
     const char *word; /* of --sort */
     const char *title;
     int key;
-    int width; /* 0: what is left */
+    int width; /* 0: depends on what there is to show */
+    int keep;  /* on a narrow terminal those with the least are left out first; 0: none of these */
 };
 
 static const struct column columns[] = {
-    {PROCS_PID, "pid", "PID", 'p', 26},         {PROCS_ENTRY, "entry", "ENTRY", 'e', 0},
-    {PROCS_STATE, "state", "STATE", 's', 8},    {PROCS_MAILBOX, "mailbox", "MAILBOX", 'b', 9},
-    {PROCS_MEMORY, "memory", "MEMORY", 'm', 8}, {PROCS_REDUCTIONS, "reductions", "REDUCTIONS", 'd', 11},
-    {PROCS_RUNS, "runs", "RUNS/S", 'r', 9},     {PROCS_MESSAGES, "messages", "MSGS/S", 'g', 9},
-    {PROCS_AGE, "age", "AGE", 'a', 8},
+    {PROCS_PID, "pid", "PID", 'p', 0, 0},          {PROCS_ENTRY, "entry", "ENTRY", 'e', 0, 0},
+    {PROCS_STATE, "state", "STATE", 's', 7, 3},    {PROCS_MAILBOX, "mailbox", "MAILBOX", 'b', 7, 4},
+    {PROCS_MEMORY, "memory", "MEMORY", 'm', 6, 6}, {PROCS_REDUCTIONS, "reductions", "REDUCTIONS", 'd', 10, 1},
+    {PROCS_RATE, "rate", "REDS/S", 'r', 6, 7},     {PROCS_MESSAGES, "messages", "MSGS/S", 'g', 6, 5},
+    {PROCS_AGE, "age", "AGE", 'a', 6, 2},
 };
 
+/* The first columns are the same, in the same order, as those of procs: PROCS_PID and PROCS_ENTRY are places here, too. */
 #define COLUMNS (sizeof columns / sizeof columns[0])
 
 static bool is_text(const struct column *c) {
@@ -70,7 +75,7 @@ static void put_cell(const struct column *c, const json_t *row, char *buf, size_
     else if (c->column == PROCS_AGE)
         snprintf(buf, cap, "%s", table_span(json_number_value(v), small));
     else
-        snprintf(buf, cap, "%.0f", json_number_value(v));
+        snprintf(buf, cap, "%s", table_count((uint64_t)(json_number_value(v) + 0.5), small));
 }
 
 /* --- figures ------------------------------------------------------------------------------------------------------ */
@@ -162,21 +167,48 @@ static void put_text(int y, int x, int width, bool right, const char *text) {
     mvaddnstr(y, right && len < width ? x + width - len : x, clean, width);
 }
 
-static int width_of(const struct column *c) {
-    int rest = COLS;
-    if (c->width)
-        return c->width;
-    for (size_t i = 0; i < COLUMNS; i++)
-        rest -= columns[i].width + 1;
-    return rest > 10 ? rest : 10;
+static int widest_pid(const struct top *top) {
+    size_t most = strlen("PID");
+    for (size_t i = 0; i < json_array_size(top->rows); i++) {
+        size_t len = json_string_length(json_array_get(json_array_get(top->rows, i), PROCS_PID));
+        most = len > most ? len : most;
+    }
+    return most < PID_WIDTH_MAX ? (int)most : PID_WIDTH_MAX;
 }
 
-static void draw_line(int y, const struct top *top, const json_t *row) {
+/* What is left for entries; below ENTRY_WIDTH_MIN one more column has to go, but for the one that is sorted by. */
+static int leave_out(const struct top *top, int *width) {
+    for (;;) {
+        int rest = COLS, least = -1;
+        for (size_t i = 0; i < COLUMNS; i++) {
+            if (columns[i].column == PROCS_ENTRY || !width[i])
+                continue;
+            rest -= width[i] + 1;
+            if (columns[i].keep && &columns[i] != top->sort &&
+                (least < 0 || columns[i].keep < columns[least].keep))
+                least = (int)i;
+        }
+        if (rest >= ENTRY_WIDTH_MIN || least < 0)
+            return rest > ENTRY_WIDTH_MIN ? rest : ENTRY_WIDTH_MIN;
+        width[least] = 0;
+    }
+}
+
+static void lay_out(const struct top *top, int *width) {
+    for (size_t i = 0; i < COLUMNS; i++)
+        width[i] = columns[i].width;
+    width[PROCS_PID] = widest_pid(top);
+    width[PROCS_ENTRY] = leave_out(top, width);
+}
+
+static void draw_line(int y, const struct top *top, const int *widths, const json_t *row) {
     int x = 0;
     for (size_t i = 0; i < COLUMNS && x < COLS; i++) {
         const struct column *c = &columns[i];
-        int width = width_of(c) < COLS - x ? width_of(c) : COLS - x;
+        int width = widths[i] < COLS - x ? widths[i] : COLS - x;
         char buf[512];
+        if (!width)
+            continue;
         if (row)
             put_cell(c, row, buf, sizeof buf);
         else
@@ -192,7 +224,8 @@ static void draw_line(int y, const struct top *top, const json_t *row) {
 static int draw(const struct top *top) {
     const json_t *hosts = json_object_get(top->hosts, "hosts");
     char buf[256];
-    int y = 0;
+    int y = 0, width[COLUMNS];
+    lay_out(top, width);
     erase();
     head_line(top, buf, sizeof buf);
     put_text(y++, 0, COLS, false, buf);
@@ -200,10 +233,10 @@ static int draw(const struct top *top) {
         host_line(top, json_array_get(hosts, i), buf, sizeof buf);
         put_text(y++, 0, COLS, false, buf);
     }
-    draw_line(y + 1, top, NULL);
+    draw_line(y + 1, top, width, NULL);
     y += 2;
     for (size_t i = 0; i < json_array_size(top->rows) && y < LINES; i++)
-        draw_line(y++, top, json_array_get(top->rows, i));
+        draw_line(y++, top, width, json_array_get(top->rows, i));
     refresh();
     return y;
 }

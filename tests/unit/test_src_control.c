@@ -193,7 +193,7 @@ Test(src_control, rates_are_of_the_time_between) {
     struct procs p;
     struct pid pid = spawn_as(&b, "app:a", 0);
     take(&b, &(struct procs_query){.memory = &memory}, &p);
-    cr_expect(p.interval == 0 && p.v[0].runs == 0);
+    cr_expect(p.interval == 0 && p.v[0].rate == 0);
     procs_free(&p);
     for (uint64_t i = 0; i < 50; i++)
         send_number((struct pid){0}, pid, i);
@@ -202,7 +202,7 @@ Test(src_control, rates_are_of_the_time_between) {
     spawn_as(&b, "app:b", 0);
     take(&b, &(struct procs_query){.memory = &memory}, &p);
     cr_expect(p.interval >= 0.01 && p.n == 2);
-    cr_expect(p.v[0].runs > 0 && p.v[0].runs <= 51 / p.interval);
+    cr_expect(p.v[0].rate > 0 && p.v[0].rate <= 51 / p.interval);
     cr_expect(p.v[0].messages == 0, "it keeps what it gets");
     procs_free(&p);
     procs_memory_free(&memory);
