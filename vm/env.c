@@ -116,11 +116,10 @@ static void set_string_methods(lua_State *L, struct vstate *vs, enum strings whi
     vs->strings = (uint8_t)which;
 }
 
-/* A process adds to its string library: as everywhere in Lua, strings then have that method. The state ends with it. */
+/* A process adds to its string library: as everywhere in Lua, strings then have that method. env_begin takes it back. */
 static int string_newindex(lua_State *L) {
     lua_settop(L, 3);
     lua_rawset(L, 1);
-    vstate_of(L)->dirty = true;
     lua_settop(L, 1);
     set_string_methods(L, vstate_of(L), STRINGS_PATCHED);
     return 0;
@@ -304,6 +303,22 @@ int env_require(lua_State *L) {
 
 /* --- globals ---------------------------------------------------------------------------------------------------------- */
 
+/* Whoever names rawset may add to the string library with it, past string_newindex. */
+static void push_rawset(lua_State *L, struct vstate *vs) {
+    env_push_module(L, vlib_string.name);
+    set_string_methods(L, vs, STRINGS_PATCHED);
+    base_push(L, vs, "rawset");
+}
+
+/* Keeps the value on top of the stack in the process' environment, as its global `key` (a stack index). */
+static void keep_global(lua_State *L, int key) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, REG_ENV);
+    lua_pushvalue(L, key);
+    lua_pushvalue(L, -3);
+    lua_rawset(L, -3);
+    lua_settop(L, -2);
+}
+
 /* __index of the base table: args base, key. Gives what the process has not used so far. */
 static int base_lookup(lua_State *L) {
     if (lua_type(L, 2) != LUA_TSTRING)
@@ -317,6 +332,11 @@ static int base_lookup(lua_State *L) {
     if (vs->wippy &&
         wippy_push_cast(L, key)) /* not kept: the next process here may be of the other dialect */
         return 1;
+    if (strcmp(key, "rawset") == 0) {
+        push_rawset(L, vs);
+        keep_global(L, 2);
+        return 1;
+    }
     if (base_push(L, vs, key)) {
         lua_pushvalue(L, 2);
         lua_pushvalue(L, -2);
@@ -332,11 +352,7 @@ static int base_lookup(lua_State *L) {
         visible = declared(vs->entry, key);
     if (!visible || !env_push_module(L, key))
         return 0;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, REG_ENV);
-    lua_pushvalue(L, 2);
-    lua_pushvalue(L, -3);
-    lua_rawset(L, -3);
-    lua_settop(L, -2);
+    keep_global(L, 2);
     return 1;
 }
 

@@ -292,7 +292,7 @@ static bool put_userdata(struct encoder *e, int idx) {
     const struct failure *f = errobj_failure(e->L, idx);
     if (f)
         return put_string(e, f->message, f->message_len);
-    return fail(e, "an object of this kind cannot be encoded");
+    return fail(e, lua_pushfstring(e->L, "a %s cannot be encoded", vtype_word(e->L, idx)));
 }
 
 static bool put_value(struct encoder *e, int idx) {

@@ -31,15 +31,42 @@ static struct failure *with_how(const struct failure *f, enum exit_how how, cons
     return g ? g : failure_format(f->kind, how, "not enough memory");
 }
 
-/* Runs protected: building the traceback takes memory. args: the coroutine as light userdata; returns the text. */
+/*
+ * An error that LuaJIT itself raises (a nil value is indexed) leaves no line for the innermost function; the message begins
+ * with it. Returns how much of the traceback comes before that line, and the line (":12"), empty when there is nothing to add.
+ */
+static size_t line_of_error(const char *trace, const char *message, const char **line, size_t *len) {
+    static const char head[] = "stack traceback:\n\t";
+    const char *file = trace + sizeof head - 1;
+    const char *end = strncmp(trace, head, sizeof head - 1) == 0 ? strstr(file, ": in ") : NULL;
+    *len = 0;
+    if (!end || !message || strncmp(message, file, (size_t)(end - file)) != 0)
+        return 0;
+    *line = message + (end - file);
+    size_t digits = **line == ':' ? strspn(*line + 1, "0123456789") : 0;
+    if (digits && (*line)[1 + digits] == ':')
+        *len = 1 + digits;
+    return (size_t)(end - trace);
+}
+
+/* Runs protected: building the traceback takes memory. args: the coroutine as light userdata; the text goes to vs->args. */
 static int make_traceback(lua_State *L) {
     lua_State *co = lua_touserdata(L, 1);
     struct vstate *vs = vstate_of(L);
     luaL_traceback(L, co, NULL, 0);
-    size_t len;
-    const char *text = lua_tolstring(L, -1, &len);
+    const char *text = lua_tostring(L, -1), *line = "";
+    size_t len = strlen(text), line_len;
+    size_t before =
+        line_of_error(text, lua_type(co, -1) == LUA_TSTRING ? lua_tostring(co, -1) : NULL, &line, &line_len);
     vs->args.len = 0;
-    codec_buf_put(&vs->args, text, len < TRACE_LEVELS_MAX ? len : TRACE_LEVELS_MAX);
+    len = len < TRACE_LEVELS_MAX ? len : TRACE_LEVELS_MAX;
+    if (line_len && before < len) {
+        codec_buf_put(&vs->args, text, before);
+        codec_buf_put(&vs->args, line, line_len);
+        text += before;
+        len -= before;
+    }
+    codec_buf_put(&vs->args, text, len);
     return 0;
 }
 

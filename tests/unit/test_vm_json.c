@@ -135,7 +135,7 @@ Test(json, encode_refuses) {
         "fails('Internal', 'value.a.b[2].c: a function cannot be encoded', e{a = {b = {0, {c = print}}}}) "
         "fails('Internal', 'value[\"odd key\"]: a coroutine cannot be encoded', "
         "      e{['odd key'] = coroutine.create(print)}) "
-        "fails('Internal', 'value[2]: an object of this kind cannot be encoded', e{1, time.utc}) "
+        "fails('Internal', 'value[2]: a location cannot be encoded', e{1, time.utc}) "
         "fails('Internal', 'value[3]: a function', e{[3] = print, [1] = 1, [2] = 2}) "
         "local c = {a = {}} c.a.b = {c} fails('Internal', 'value.a.b[1]: a table that contains itself', "
         "e(c)) "

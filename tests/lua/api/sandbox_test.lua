@@ -1,5 +1,6 @@
 -- lua-api.md, section 1: the sandbox.
 local HOST, NS = "app:processes", "app.test.api:"
+local wippy = boolean ~= nil
 
 describe("1. Sandbox:", function()
     it("globals are the safe part of the base library", function()
@@ -65,6 +66,87 @@ describe("1. Sandbox:", function()
         assert.equal("a", ("abc"):first_letter())
         string.first_letter = nil
         assert.has_error(function() return ("abc"):first_letter() end)
+    end)
+
+    it("and so do those added with rawset, in this process only", function()
+        rawset(string, "shout", function(s) return s:upper() .. "!" end)
+        assert.equal("A!", ("a"):shout())
+        assert.equal("A!", string.shout("a"))
+        assert.equal("a", ("A"):lower())
+        assert.is_nil(process.exec(NS .. "string_method", HOST, "shout"))
+        rawset(string, "upper", function() return "mine" end)
+        assert.equal("mine", ("x"):upper())
+        assert.equal("X", process.exec(NS .. "string_method", HOST, "upper"))
+        rawset(string, "upper", nil)
+        string.shout = nil
+        assert.equal("X", ("x"):upper())
+        assert.is_nil(("x").shout)
+    end)
+    it("an error that is raised with its file and line keeps them, in traceback and log", function()
+        local v, err = process.exec(NS .. "indexes_nil", HOST)
+        local line = tostring(err):match(":(%d+): attempt to index local 't'")
+        assert.is_string(line)
+        assert.match(":" .. line .. ": in function", err:stack())
+        assert.match(":%d+: in function <", err:stack())
+    end)
+end)
+
+describe("1. print:", function()
+    local function printed(...)
+        local r = assert(process.exec(NS .. "prints", HOST, ...))
+        return r
+    end
+    it("tostring of each, tabs between", function()
+        assert.equal("nil", printed())
+        assert.equal("fine", printed("many"))
+        assert.equal("'tostring' must return a string to 'print'", printed("bad tostring"))
+        assert.equal("from tostring", printed("raises"))
+    end)
+end)
+
+describe("1. require:", function()
+    it("wrong types raise, numbers are names", function()
+        for _, bad in ipairs({ false, {}, print }) do
+            assert.error_match(function() require(bad) end, "bad argument #1")
+        end
+        assert.error_match(function() require(5) end, "module '5' not found")
+    end)
+    it("says how to declare what is not found", function()
+        local _, err = pcall(require, "helpers")
+        assert.match("module 'helpers' not found", err)
+        assert.match("`imports:` of entry .+helpers: namespace:library", err)
+    end)
+    it("the same module each time, also by its global", function()
+        for _, name in ipairs({ "string", "table", "math", "bit", "os", "coroutine", "process", "channel", "time", "errors", "payload" }) do
+            assert.equal(_G[name], require(name))
+        end
+        for _, name in ipairs({ "json", "hash", "base64", "uuid", "logger", "env", "ctx", "events", "funcs" }) do
+            assert.equal(require(name), require(name))
+            if not wippy then assert.is_nil(rawget(_G, name)) end
+        end
+    end)
+    it("a library that raises, returns nothing, or requires itself", function()
+        local r = assert(process.exec(NS .. "bad_imports", HOST))
+        assert.match("library broken", r.raises)
+        assert.match("library broken", r.again)
+        assert.is_true(r.nothing)
+        assert.match("required while it is being loaded", r.cycle)
+        assert.is_true(r.waits)
+    end)
+    it("a library sees the process' globals", function()
+        assert.equal("set by main", process.exec(NS .. "shares_globals", HOST))
+    end)
+    it("modules: other modules are not found by require, nor as members of others", function()
+        for _, name in ipairs({ "time", "hash", "uuid", "logger", "ctx", "funcs", "events", "env" }) do
+            assert.match("module '" .. name .. "' not found.*modules", process.exec(NS .. "limited", HOST, name))
+        end
+        for _, name in ipairs({ "json", "process", "channel", "errors" }) do
+            assert.equal("ok", process.exec(NS .. "limited", HOST, name))
+        end
+    end)
+    it("modules: the listed ones are globals too [wippy]", function()
+        assert.equal(wippy and "table" or "nil", process.exec(NS .. "limited_globals", HOST, "json"))
+        assert.equal("nil", process.exec(NS .. "limited_globals", HOST, "hash"))
     end)
 end)
 
