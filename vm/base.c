@@ -9,6 +9,7 @@
 #include "vm/env.h"
 #include "vm/message.h"
 #include "vm/preempt.h"
+#include "vm/require.h"
 #include "vm/strlib.h"
 #include "vm/task.h"
 #include "vm/vm_impl.h"
@@ -102,8 +103,7 @@ static const char *const safe[] = {"assert", "error",        "getmetatable", "ip
                                    "select", "setmetatable", "tonumber",     "tostring", "type",
                                    "unpack", "xpcall",       "_VERSION",     "gcinfo",   "rawlen"};
 
-static const luaL_Reg own[] = {
-    {"print", base_print}, {"collectgarbage", base_collectgarbage}, {"require", env_require}};
+static const luaL_Reg own[] = {{"print", base_print}, {"collectgarbage", base_collectgarbage}};
 
 static void open_base(lua_State *L, struct vstate *vs) {
     if (vs->base_open)
@@ -120,6 +120,10 @@ void base_push_all(lua_State *L) {
 }
 
 bool base_push(lua_State *L, struct vstate *vs, const char *key) {
+    if (strcmp(key, "require") == 0) {
+        require_push(L, vs, NULL);
+        return true;
+    }
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
         if (strcmp(own[i].name, key) == 0) {
             lua_pushcclosure(L, own[i].func, 0);

@@ -9,6 +9,7 @@
 #include "vm/entry.h"
 #include "vm/errobj.h"
 #include "vm/prelude.h"
+#include "vm/require.h"
 #include "vm/vm_impl.h"
 #include "vm/wippy.h"
 
@@ -164,8 +165,7 @@ static void push_proxy(lua_State *L, int index) {
     lua_setmetatable(L, -2);
 }
 
-/* Pushes the table of loaded modules of this process. */
-static void push_loaded(lua_State *L) {
+void env_push_loaded(lua_State *L) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, REG_LOADED);
     if (lua_type(L, -1) == LUA_TTABLE)
         return;
@@ -175,13 +175,18 @@ static void push_loaded(lua_State *L) {
     lua_rawseti(L, LUA_REGISTRYINDEX, REG_LOADED);
 }
 
-bool env_push_module(lua_State *L, const char *name) {
+const struct vlib *env_module(const char *name) {
     int index = lib_index(name);
-    if (index < 0 || vlib_all[index]->flags & (VLIB_SUB | VLIB_HIDDEN))
+    return index < 0 || vlib_all[index]->flags & (VLIB_SUB | VLIB_HIDDEN) ? NULL : vlib_all[index];
+}
+
+bool env_push_module(lua_State *L, const char *name) {
+    if (!env_module(name))
         return false;
+    int index = lib_index(name);
     if (vlib_all[index] == &vlib_string && vstate_of(L)->wippy)
         index = lib_index(vlib_string_wippy.name);
-    push_loaded(L);
+    env_push_loaded(L);
     lua_getfield(L, -1, name);
     if (lua_type(L, -1) == LUA_TNIL) {
         lua_settop(L, -2);
@@ -215,90 +220,6 @@ void env_push_prelude(lua_State *L, const char *name) {
     snprintf(chunk_name, sizeof chunk_name, "=%s", name);
     if (!c->name || luaL_loadbuffer(L, (const char *)c->bytes, c->len, chunk_name) != 0)
         luaL_error(L, "the prelude's part '%s' cannot be loaded", name);
-}
-
-/* --- require -------------------------------------------------------------------------------------------------------- */
-
-static bool declared(const struct ventry *e, const char *name) {
-    if (!e->limited)
-        return true;
-    for (size_t i = 0; i < e->module_count; i++)
-        if (strcmp(e->modules[i], name) == 0)
-            return true;
-    return false;
-}
-
-/* Pushes the compiled chunk of a library; raises when it is unknown or broken. */
-void env_push_entry(lua_State *L, struct vstate *vs, const char *id) {
-    struct ventry *lib = ventry_find(vs->vm, id, strlen(id));
-    if (!lib)
-        luaL_error(L, "library not found: %s", id);
-    if (luaL_loadbuffer(L, lib->bytecode, lib->bytecode_len, lib->chunk_name) != 0)
-        lua_error(L);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, REG_ENV);
-    lua_setfenv(L, -2);
-}
-
-static int require_import(lua_State *L, struct vstate *vs, const struct vimport *import) {
-    push_loaded(L);
-    int loaded = lua_gettop(L);
-    lua_pushfstring(L, "import:%s", import->id); /* the same library under two aliases is one instance */
-    int key = lua_gettop(L);
-    lua_pushvalue(L, key);
-    lua_rawget(L, loaded);
-    if (lua_type(L, -1) == LUA_TLIGHTUSERDATA)
-        return luaL_error(L, "module '%s' is required while it is being loaded", import->alias);
-    if (lua_type(L, -1) != LUA_TNIL)
-        return 1;
-    lua_settop(L, key);
-    lua_pushvalue(L, key);
-    lua_pushlightuserdata(L, vs);
-    lua_rawset(L, loaded);
-    env_push_entry(L, vs, import->id);
-    lua_pushstring(L, import->alias);
-    if (lua_pcall(L, 1, 1, 0) != 0) {
-        lua_pushvalue(L, key);
-        lua_pushnil(L);
-        lua_rawset(L, loaded);
-        return lua_error(L);
-    }
-    if (lua_type(L, -1) == LUA_TNIL) {
-        lua_settop(L, -2);
-        lua_pushboolean(L, 1);
-    }
-    lua_pushvalue(L, key);
-    lua_pushvalue(L, -2);
-    lua_rawset(L, loaded);
-    return 1;
-}
-
-int env_require(lua_State *L) {
-    struct vstate *vs = vstate_of(L);
-    const char *name = luaL_checkstring(L, 1);
-    lua_settop(L, 1);
-    struct ventry *e = vs->entry;
-    for (size_t i = 0; i < e->import_count; i++)
-        if (strcmp(e->imports[i].alias, name) == 0)
-            return require_import(L, vs, &e->imports[i]);
-    int index = lib_index(name);
-    if (index >= 0 && !(vlib_all[index]->flags & (VLIB_SUB | VLIB_HIDDEN))) {
-        if (!(vlib_all[index]->flags & VLIB_ALWAYS) && !declared(e, name))
-            return luaL_error(
-                L, "module '%s' not found: entry %s has a list `modules:` without it; add it there", name,
-                e->id);
-        env_push_module(L, name);
-        return 1;
-    }
-    if (strcmp(name, "table.new") == 0 || strcmp(name, "table.clear") == 0) {
-        env_push_module(L, "table");
-        lua_getfield(L, -1, name + 6);
-        return 1;
-    }
-    return luaL_error(
-        L,
-        "module '%s' not found: it is no built-in module and no alias in `imports:` of entry %s; declare "
-        "it there as { %s: namespace:library }",
-        name, e->id, name);
 }
 
 /* --- globals ---------------------------------------------------------------------------------------------------------- */
@@ -349,7 +270,7 @@ static int base_lookup(lua_State *L) {
     unsigned flags = vlib_all[index]->flags;
     bool visible = flags & VLIB_GLOBAL || (flags & VLIB_WIPPY && vs->wippy);
     if (!visible && vs->wippy && vs->entry->limited && !(flags & (VLIB_SUB | VLIB_HIDDEN)))
-        visible = declared(vs->entry, key);
+        visible = require_declared(vs->entry, key);
     if (!visible || !env_push_module(L, key))
         return 0;
     keep_global(L, 2);

@@ -28,14 +28,14 @@ bool env_push_module(lua_State *L, const char *name);
  * the prelude only, user code must never get hold of it. */
 bool env_push_real(lua_State *L, const char *name);
 
-/* Pushes the compiled chunk of an entry's code as a function in the process' environment. Raises when there is none. */
-void env_push_entry(lua_State *L, struct vstate *vs, const char *id);
-
 /* Pushes the compiled chunk of the prelude's part vm/lua/NAME.lua. Raises when there is none. */
 void env_push_prelude(lua_State *L, const char *name);
 
-/* require(name) */
-int env_require(lua_State *L);
+/* The built-in module of that name that programs may have; NULL: none. */
+const struct vlib *env_module(const char *name);
+
+/* Pushes this process' table of loaded modules: name, or "import:" and the id of a library -> value. */
+void env_push_loaded(lua_State *L);
 
 /* Pushes the anchor table, made at the first use. */
 void anchor_push(lua_State *L, struct vstate *vs);

@@ -1,5 +1,6 @@
 /* The module `test`: vm/lua/test.lua, which gets what it needs of the state from here. */
 #include "vm/env.h"
+#include "vm/require.h"
 #include "vm/vm_impl.h"
 
 /* lib(name): the real table of a module, so that what a test patches does not reach its runner. */
@@ -26,7 +27,7 @@ static int drain(lua_State *L) {
 
 /* load(id): the code of an entry as a function. */
 static int load_entry(lua_State *L) {
-    env_push_entry(L, vstate_of(L), luaL_checkstring(L, 1));
+    require_push_chunk(L, vstate_of(L), luaL_checkstring(L, 1));
     return 1;
 }
 

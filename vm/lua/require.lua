@@ -1,0 +1,18 @@
+-- require for code that imports libraries: in Lua, so that a library's top level may block or be interrupted like any
+-- other code.
+local find, keep, base = ...
+local error, pcall, type = base.error, base.pcall, base.type
+
+return function(name)
+    local t = type(name)
+    if t ~= "string" and t ~= "number" then
+        return error("bad argument #1 to 'require' (string expected, got " .. (t == "nil" and "no value" or t) .. ")", 2)
+    end
+    local chunk, key = find(name)
+    if chunk then
+        return keep(key, pcall(chunk, name))
+    elseif chunk == nil then
+        return error(key, 2)
+    end
+    return key
+end
