@@ -295,8 +295,9 @@ static void open_coroutine(lua_State *L) {
     lua_getfield(L, LUA_GLOBALSINDEX, "error");
     lua_getfield(L, LUA_GLOBALSINDEX, "select");
     lua_getfield(L, LUA_GLOBALSINDEX, "setmetatable");
-    lua_pushvalue(L, -12); /* the real table, to be filled */
-    lua_call(L, 11, 0);
+    lua_getfield(L, LUA_GLOBALSINDEX, "type");
+    lua_pushvalue(L, -13); /* the real table, to be filled */
+    lua_call(L, 12, 0);
 }
 
 const struct vlib vlib_coroutine = {"coroutine", NULL, open_coroutine, VLIB_GLOBAL | VLIB_ALWAYS};

@@ -265,15 +265,19 @@ static int chan_receive(lua_State *L) {
     return chan_receive_value(L, vstate_of(L), ch, 1);
 }
 
+/* `what`: the method that needs a channel of the program's own. */
 static struct chan *check_local(lua_State *L, const char *what) {
-    struct chan *ch = vtype_check(L, 1, VTYPE_CHANNEL);
-    if (ch->kind != CHAN_LOCAL)
-        luaL_error(L, "cannot %s a channel that the runtime feeds", what);
+    struct chan *ch = vtype_test(L, 1, VTYPE_CHANNEL);
+    if (!ch)
+        env_raise(L, "bad argument #1 to '%s' (channel expected, got %s); call it as ch:%s(…)", what,
+                  vtype_word(L, 1), what);
+    else if (ch->kind != CHAN_LOCAL)
+        env_raise(L, "%s: cannot send to a channel that the runtime feeds", what);
     return ch;
 }
 
 static int chan_send(lua_State *L) {
-    struct chan *ch = check_local(L, "send to");
+    struct chan *ch = check_local(L, "send");
     struct vstate *vs = vstate_of(L);
     lua_settop(L, 2);
     switch (try_send(L, vs, ch, 1)) {
@@ -281,7 +285,7 @@ static int chan_send(lua_State *L) {
         lua_pushboolean(L, 1);
         return 1;
     case TRIED_CLOSED:
-        return luaL_error(L, "send on closed channel");
+        return env_raise(L, "send on closed channel");
     case TRIED_NO:
         break;
     }
@@ -349,7 +353,7 @@ static int chan_case_receive(lua_State *L) {
 }
 
 static int chan_case_send(lua_State *L) {
-    struct chan *ch = check_local(L, "send to");
+    struct chan *ch = check_local(L, "case_send");
     lua_settop(L, 2);
     new_case(L, ch, true);
     return 1;
@@ -396,7 +400,7 @@ static bool try_case(lua_State *L, struct vstate *vs) {
         lua_replace(L, -2);
         r = try_send(L, vs, c->chan, at + 1);
         if (r == TRIED_CLOSED)
-            luaL_error(L, "send on closed channel");
+            env_raise(L, "send on closed channel");
         lua_settop(L, at + 1);
         lua_pushnil(L);
     } else {
@@ -411,7 +415,9 @@ static bool try_case(lua_State *L, struct vstate *vs) {
 }
 
 static int channel_select(lua_State *L) {
-    luaL_checktype(L, 1, LUA_TTABLE);
+    if (lua_type(L, 1) != LUA_TTABLE)
+        return env_raise(L, "bad argument #1 to 'select' (table of cases expected, got %s)",
+                         lua_isnil(L, 1) ? "no value" : vtype_word(L, 1));
     struct vstate *vs = vstate_of(L);
     bool has_default = lua_toboolean(L, 2);
     lua_settop(L, 1);
@@ -422,12 +428,12 @@ static int channel_select(lua_State *L) {
     }
     size_t n = lua_objlen(L, 1);
     if (n > UINT16_MAX - 1)
-        return luaL_error(L, "select: more than %d cases", UINT16_MAX - 1);
+        return env_raise(L, "select: more than %d cases", UINT16_MAX - 1);
     for (int i = 1; i <= (int)n; i++) {
         lua_rawgeti(L, 1, i);
         if (!vtype_test(L, -1, VTYPE_CASE))
-            return luaL_error(L, "select: case %d is a %s, not made by case_receive or case_send", i,
-                              vtype_word(L, -1));
+            return env_raise(L, "select: case %d is a %s, not made by case_receive or case_send", i,
+                             vtype_word(L, -1));
         lua_settop(L, 1);
     }
     proc_poll(vs->proc); /* the first ready case in list order wins: what has arrived must be seen before */

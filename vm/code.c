@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "vm/cdata.h"
 #include "vm/entry.h"
 #include "vm/types_strip.h"
 #include "vm/vm_impl.h"
@@ -99,8 +100,10 @@ static bool compile(const char *source, size_t len, const char *chunk_name, enum
         len -= skip;
     }
     lua_State *L = luaL_newstate();
-    if (!L) {
+    if (!L || lua_cpcall(L, cdata_open, NULL) != 0) {
         snprintf(err, cap, "%s: not enough memory to compile", chunk_name + 1);
+        if (L)
+            lua_close(L);
         return false;
     }
     char *plain = NULL;

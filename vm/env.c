@@ -2,6 +2,7 @@
 
 #include <luajit.h>
 #include <lualib.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -210,6 +211,23 @@ bool env_push_real(lua_State *L, const char *name) {
         return false;
     push_real(L, index);
     return true;
+}
+
+#define PRELUDE_FOLDER "vm/lua/" /* the names of its chunks begin so */
+
+int env_raise(lua_State *L, const char *fmt, ...) {
+    lua_Debug ar;
+    int level = 1;
+    while (lua_getstack(L, level, &ar) && lua_getinfo(L, "S", &ar) &&
+           strncmp(ar.short_src, PRELUDE_FOLDER, sizeof PRELUDE_FOLDER - 1) == 0)
+        level++;
+    luaL_where(L, level);
+    va_list args;
+    va_start(args, fmt);
+    lua_pushvfstring(L, fmt, args);
+    va_end(args);
+    lua_concat(L, 2);
+    return lua_error(L);
 }
 
 void env_push_prelude(lua_State *L, const char *name) {

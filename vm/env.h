@@ -28,6 +28,9 @@ bool env_push_module(lua_State *L, const char *name);
  * the prelude only, user code must never get hold of it. */
 bool env_push_real(lua_State *L, const char *name);
 
+/* As luaL_error, with the place of the innermost Lua code that is no part of the prelude. */
+int env_raise(lua_State *L, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 /* Pushes the compiled chunk of the prelude's part vm/lua/NAME.lua. Raises when there is none. */
 void env_push_prelude(lua_State *L, const char *name);
 

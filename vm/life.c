@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "vm/bus.h"
+#include "vm/cdata.h"
 #include "vm/env.h"
 #include "vm/future.h"
 #include "vm/inbox.h"
@@ -159,10 +160,21 @@ const char *malloc_conf = "thp:always,metadata_thp:auto,tcache_max:131072";
 
 /* --- making ------------------------------------------------------------------------------------------------------- */
 
+static bool imports_cdata(struct vm *vm, const struct ventry *e) {
+    for (size_t i = 0; i < e->import_count; i++) {
+        const struct ventry *lib = ventry_find(vm, e->imports[i].id, strlen(e->imports[i].id));
+        if (lib && (cdata_needed(lib->bytecode, lib->bytecode_len) || imports_cdata(vm, lib)))
+            return true;
+    }
+    return false;
+}
+
 static int open_state(lua_State *L) {
     struct vstate *vs = lua_touserdata(L, 1);
     env_open(L);
-    if (luaL_loadbuffer(L, vs->entry->bytecode, vs->entry->bytecode_len, vs->entry->chunk_name) != 0)
+    if (imports_cdata(vs->vm, vs->entry)) /* now, while no limit can stop it half-way */
+        cdata_open(L);
+    if (cdata_load(L, vs->entry->bytecode, vs->entry->bytecode_len, vs->entry->chunk_name) != 0)
         return lua_error(L);
     lua_rawseti(L, LUA_REGISTRYINDEX, REG_CHUNK);
     return 0;

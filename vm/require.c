@@ -3,6 +3,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "vm/cdata.h"
 #include "vm/entry.h"
 #include "vm/env.h"
 
@@ -59,7 +60,7 @@ void require_push_chunk(lua_State *L, struct vstate *vs, const char *id) {
     const struct ventry *e = ventry_find(vs->vm, id, strlen(id));
     if (!e)
         luaL_error(L, "library not found: %s", id);
-    if (luaL_loadbuffer(L, e->bytecode, e->bytecode_len, e->chunk_name) != 0)
+    if (cdata_load(L, e->bytecode, e->bytecode_len, e->chunk_name) != 0)
         lua_error(L);
     if (has_lists(e))
         push_library_env(L, vs, e);

@@ -298,7 +298,7 @@ static int search_run(lua_State *L, struct search *s, int frames, int idx) {
         case DONE:
             return results;
         case WRONG:
-            return luaL_error(L, "%s", s->m.error);
+            return env_raise(L, "%s", s->m.error);
         case PAUSED:
             break;
         }

@@ -53,8 +53,6 @@ enum registry_slot {
     REG_ENV,                /* this process' environment */
     REG_ANCHOR,             /* this process' anchor table, or false */
     REG_LOADED,             /* this process' modules: name -> value, or false */
-    REG_IMPORTS,            /* compiled chunks of imported libraries: id -> function, or false */
-    REG_CORO,               /* the coroutine module's functions, or false */
     REG_METHOD,             /* the name of the entry's method */
     REG_WORDS,              /* strings that the runtime itself uses: enum word, from here on */
     REG_WORDS_END = REG_WORDS + WORD_COUNT,

@@ -3,7 +3,7 @@
 -- A blocking call, or the end of a time slice, yields from wherever the process is: out of as many nested coroutines as
 -- there are, up to the scheduler. On the way it must not look like a yield of the program. So both yield no values and
 -- set a flag, which leaving() reads; resume and wrap pass them on and hand what the scheduler answers down again.
-local native, leaving, put_off, refuse, place, room, start, error, select, setmetatable, M = ...
+local native, leaving, put_off, refuse, place, room, start, error, select, setmetatable, type, M = ...
 local create, resume, yield, status, running, isyieldable =
     native.create, native.resume, native.yield, native.status, native.running, native.isyieldable
 
@@ -38,7 +38,16 @@ function pass_on(co, ok, ...)
     return pass_on(co, resume(co))
 end
 
+-- As LuaJIT says it. Called by a function of the module, about its first argument.
+local function check(v, expected, name)
+    if type(v) ~= expected then
+        error("bad argument #1 to '" .. name .. "' (" .. (expected == "thread" and "coroutine" or expected) .. " expected, got "
+            .. (v == nil and "no value" or type(v)) .. ")", 3)
+    end
+end
+
 function M.resume(co, ...)
+    check(co, "thread", "resume")
     if taken[co] then
         return false, "cannot resume non-suspended coroutine"
     end
@@ -53,17 +62,18 @@ local function unwrap(ok, ...)
         return ...
     end
     local why = ...
-    return error(why, 0)
+    error(why, 0)
 end
 
 function M.wrap(f)
+    check(f, "function", "wrap")
     local co = create(f)
     return function(...)
         if taken[co] then
-            return error("cannot resume non-suspended coroutine", 2)
+            error("cannot resume non-suspended coroutine", 2)
         end
         if not room() then
-            return error("stack overflow (coroutine inside coroutine)", 2)
+            error("stack overflow (coroutine inside coroutine)", 2)
         end
         return unwrap(pass_on(co, resume(co, ...)))
     end
@@ -71,12 +81,13 @@ end
 
 function M.yield(...)
     if place() then
-        return error("attempt to yield from outside a coroutine", 2)
+        error("attempt to yield from outside a coroutine", 2)
     end
     return yield(...)
 end
 
 function M.status(co)
+    check(co, "thread", "status")
     local s = status(co)
     return s == "suspended" and taken[co] and "normal" or s
 end
@@ -88,6 +99,7 @@ function M.running()
 end
 
 function M.spawn(f, ...)
+    check(f, "function", "spawn")
     local co = create(f)
     taken[co] = true
     return start(co, ...)

@@ -6,13 +6,13 @@ local error, pcall, type = base.error, base.pcall, base.type
 return function(name)
     local t = type(name)
     if t ~= "string" and t ~= "number" then
-        return error("bad argument #1 to 'require' (string expected, got " .. (t == "nil" and "no value" or t) .. ")", 2)
+        error("bad argument #1 to 'require' (string expected, got " .. (t == "nil" and "no value" or t) .. ")", 2)
     end
     local chunk, key = find(name)
     if chunk then
         return keep(key, pcall(chunk, name))
     elseif chunk == nil then
-        return error(key, 2)
+        error(key, 2)
     end
     return key
 end

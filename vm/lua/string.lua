@@ -14,7 +14,7 @@ local function each(search, repl, call, more, ...)
         value = repl[(...)]
     end
     if not put(search, value) then
-        return error("invalid replacement value (a " .. type(value) .. ")", 2)
+        error("invalid replacement value (a " .. type(value) .. ")", 2)
     end
     return each(search, repl, call, step(search))
 end

@@ -10,7 +10,7 @@ local rawequal = base.rawequal
 local SHORT = 12
 
 local function invalid()
-    return error("invalid order function for sorting", 0)
+    error("invalid order function for sorting", 0)
 end
 
 -- The same twice, since a call for each comparison would cost as much as all the rest.
@@ -106,10 +106,10 @@ end
 
 return function(t, less)
     if type(t) ~= "table" then
-        return error("bad argument #1 to 'sort' (table expected, got " .. (t == nil and "no value" or type(t)) .. ")", 2)
+        error("bad argument #1 to 'sort' (table expected, got " .. (t == nil and "no value" or type(t)) .. ")", 2)
     end
     if less ~= nil and type(less) ~= "function" then
-        return error("bad argument #2 to 'sort' (function expected, got " .. type(less) .. ")", 2)
+        error("bad argument #2 to 'sort' (function expected, got " .. type(less) .. ")", 2)
     end
     local n, raw = #t, t
     if getmetatable(t) ~= nil then -- its elements themselves, whatever __index and __newindex say

@@ -248,7 +248,7 @@ local function chain(prefix)
             local joined = prefix == "" and tostring(key) or prefix .. "_" .. tostring(key)
             local name, negated = find_check(joined, false)
             if name ~= "" and not known(name) then
-                return error("assert." .. joined:gsub("_", ".") .. ": no such assertion", 2)
+                error("assert." .. joined:gsub("_", ".") .. ": no such assertion", 2)
             end
             return chain(joined)
         end,
@@ -257,7 +257,7 @@ local function chain(prefix)
             if prefix == "" then -- plain assert
                 local v, why = ...
                 if not v then
-                    return error(why == nil and "assertion failed!" or why, type(why) == "string" and 2 or 0)
+                    error(why == nil and "assertion failed!" or why, type(why) == "string" and 2 or 0)
                 end
                 return ...
             end
@@ -281,7 +281,7 @@ local function expect(...)
                 return methods
             end
             if not known(name) then
-                return error("expect: no such expectation: " .. tostring(key), 2)
+                error("expect: no such expectation: " .. tostring(key), 2)
             end
             if name == "equal" or name == "equals" then
                 name = "same"
@@ -321,7 +321,7 @@ local function collect(env, body)
     end
     local function pending(name, f)
         if block.running then
-            return error(setmetatable({ why = name }, { __index = PENDING, __tostring = function() return "pending" end }), 0)
+            error(setmetatable({ why = name }, { __index = PENDING, __tostring = function() return "pending" end }), 0)
         end
         it(name, nil)
     end

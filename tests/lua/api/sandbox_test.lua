@@ -91,6 +91,64 @@ describe("1. Sandbox:", function()
     end)
 end)
 
+describe("1. Errors about arguments name the function and the line of the program:", function()
+    local cases = {
+        ["bad argument #1 to 'sort'"] = function() table.sort(5) end,
+        ["bad argument #2 to 'sort'"] = function() table.sort({}, 5) end,
+        ["bad argument #1 to 'spawn'"] = function() coroutine.spawn() end,
+        ["bad argument #1 to 'wrap'"] = function() coroutine.wrap({}) end,
+        ["bad argument #1 to 'resume'"] = function() coroutine.resume(5) end,
+        ["bad argument #1 to 'status'"] = function() coroutine.status() end,
+        ["bad argument #1 to 'create'"] = function() coroutine.create() end,
+        ["invalid replacement value"] = function() string.gsub("x", ".", function() return {} end) end,
+        ["unfinished capture"] = function() string.gsub("x", "(", function() end) end,
+        ["bad argument #1 to 'select'"] = function() channel.select() end,
+        ["select: case 1 is a channel"] = function() channel.select({ channel.new() }) end,
+        ["bad argument #1 to 'send'"] = function() channel.new().send() end,
+        ["bad argument #1 to 'receive'"] = function() channel.new().receive(5) end,
+        ["send on closed channel"] = function() local ch = channel.new() ch:close() ch:send(1) end,
+        ["send: cannot send to a channel that the runtime feeds"] = function() process.inbox():send(1) end,
+        ["bad argument #1 to 'sleep'"] = function() time.sleep() end,
+        ["bad argument #1 to 'require'"] = function() require({}) end,
+        ["module 'x.y' not found"] = function() require("x.y") end,
+    }
+    for message, f in pairs(cases) do
+        it(message, function()
+            local ok, err = pcall(f)
+            assert.is_false(ok)
+            assert.match("^tests/lua/api/sandbox_test.lua:%d+: ", err)
+            assert.contains(message, err)
+        end)
+    end
+end)
+
+describe("1. 64-bit integers (1LL) are values like others, and no way to ffi:", function()
+    it("arithmetic, comparison, tostring; what was collected meanwhile does no harm", function()
+        local sum = 0LL
+        for i = 1, 1000 do
+            sum = sum + 1LL * i
+            if i % 100 == 0 then collectgarbage() end
+        end
+        assert.is_true(sum == 500500LL)
+        assert.equal("500500LL", tostring(sum))
+        assert.equal("18446744073709551615ULL", tostring(-1ULL + 0ULL))
+        assert.equal(500500, tonumber(sum))
+        assert.equal("cdata", type(sum))
+    end)
+    it("in processes, functions and libraries, again and again", function()
+        for _ = 1, 20 do
+            assert.equal("9007199254740993LL", process.exec(NS .. "integers", HOST))
+        end
+    end)
+    it("neither their metatable nor their type leads anywhere", function()
+        assert.equal("ffi", getmetatable(1LL))
+        for _, f in ipairs({ function() return (1LL).x end, function() return (1LL)() end, function() return #1LL end, function() return 1LL .. "" end,
+            function() setmetatable(1LL, {}) end, function() for _ in pairs(1LL) do end end, function() return (2i).re.x end }) do
+            assert.has_error(f)
+        end
+    end)
+end)
+
 describe("1. print:", function()
     local function printed(...)
         local r = assert(process.exec(NS .. "prints", HOST, ...))
