@@ -192,8 +192,13 @@ $(PROGRAMS): $(P)/%: $(O)/src/%.o $(ARCHIVES)
 DOCS := $(patsubst man/%.in,$(P)/man/%,$(wildcard man/*.in)) \
     $(patsubst config/completion/%.in,$(P)/completion/%,$(wildcard config/completion/*.in))
 
+LUACHECK_STD := $(P)/editor/troupe.luacheck.lua
+
 .PHONY: docs
-docs: $(DOCS)
+docs: $(DOCS) $(LUACHECK_STD)
+$(LUACHECK_STD): scripts/luacheck-std vm/editor/troupe.d.lua $(PRELUDE) $(P)/troupe | $(LUAJIT_STAMP)
+	@mkdir -p $(@D)
+	@$(LUAJIT_BIN) scripts/luacheck-std $(P)/troupe vm/editor/troupe.d.lua vm/lua/test.lua $@
 $(P)/man/%: man/%.in
 	$(call from_tables)
 $(P)/completion/%: config/completion/%.in
@@ -344,7 +349,7 @@ deb: ## Debian package, build/deb/*.deb
 	@scripts/deb $(VERSION)
 
 clean: ## remove what was built, except LuaJIT
-	@rm -rf $(B)/obj $(B)/gen $(B)/man $(B)/completion $(B)/tests $(B)/deb $(B)/trouped $(B)/troupe $(B)/*.tar.xz \
+	@rm -rf $(B)/obj $(B)/gen $(B)/man $(B)/completion $(B)/editor $(B)/tests $(B)/deb $(B)/trouped $(B)/troupe $(B)/*.tar.xz \
 	    $(foreach v,tiny asan tsan valgrind det fuzz,$(B)/$(v)*) $(B)/release-*
 
 help: ## this list
