@@ -138,7 +138,7 @@ FLAGS_FILE := $(O)/flags
 $(FLAGS_FILE): FORCE
 	$(call keep_text,$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) $(LIBS))
 
-$(B)/luajit/.stamp: scripts/build-luajit
+$(B)/luajit/.stamp: scripts/build-luajit $(wildcard scripts/luajit/*)
 	@scripts/build-luajit
 
 $(O)/%.o: %.c $(FLAGS_FILE) | $(LUAJIT_STAMP)

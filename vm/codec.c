@@ -19,17 +19,23 @@ void codec_buf_free(struct codec_buf *b) {
     *b = (struct codec_buf){0};
 }
 
+bool codec_buf_reserve(struct codec_buf *b, size_t n) {
+    if (n <= b->cap - b->len)
+        return true;
+    if (n > SIZE_MAX / 4 - b->len)
+        return false;
+    size_t cap = (b->len + n) + (b->len + n) / 2 + 64;
+    char *bigger = mem_realloc(b->data, cap);
+    if (!bigger)
+        return false;
+    b->data = bigger;
+    b->cap = cap;
+    return true;
+}
+
 bool codec_buf_put(struct codec_buf *b, const void *data, size_t n) {
-    if (n > b->cap - b->len) {
-        if (n > SIZE_MAX / 4 - b->len)
-            return false;
-        size_t cap = (b->len + n) + (b->len + n) / 2 + 64;
-        char *bigger = mem_realloc(b->data, cap);
-        if (!bigger)
-            return false;
-        b->data = bigger;
-        b->cap = cap;
-    }
+    if (!codec_buf_reserve(b, n))
+        return false;
     if (n > 0)
         memcpy(b->data + b->len, data, n);
     b->len += n;

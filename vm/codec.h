@@ -46,7 +46,13 @@ enum codec_status codec_encode(lua_State *L, int idx, const char *root, size_t l
                                char *why, size_t cap);
 
 /*
- * The same for `n` values at first, first+1, ... as *one* value: n == 0 is nil, 1 is the value, more are one array
+ * The short way for plain small tables (luajit_troupe.h tells which): appends the one at `idx` as other bytes, which
+ * codec_decode reads too. false, and nothing appended: another value, no room, or LuaJIT is not our own; codec_encode tells.
+ */
+bool codec_pack(lua_State *L, int idx, size_t limit, struct codec_buf *b);
+
+/*
+ * The same as codec_encode for `n` values at first, first+1, ... as *one* value: n == 0 is nil, 1 is the value, more are one array
  * (with its holes: field 1..n).
  */
 enum codec_status codec_encode_n(lua_State *L, int first, int n, const char *root, size_t limit,
@@ -88,6 +94,9 @@ CODEC_EXT_MAP(X)
 bool codec_scratch_push(void);
 void codec_scratch_pop(void);
 void codec_scratch_recover(void);
+
+/* Room for `n` more bytes; false without memory. */
+bool codec_buf_reserve(struct codec_buf *b, size_t n);
 
 /* Appends `n` bytes; false without memory. For `put` functions. */
 bool codec_buf_put(struct codec_buf *b, const void *data, size_t n);

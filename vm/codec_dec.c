@@ -6,7 +6,7 @@
 #include <lua.h>
 
 #include "vm/codec_fmt.h"
-#include "vm/state.h"
+#include "vm/vstate.h"
 
 struct dec {
     lua_State *L;
@@ -248,9 +248,24 @@ static const char *get_first(struct dec *d) {
     return p;
 }
 
+/* Pushes the table that LuaJIT has packed; returns the bytes it took, 0: invalid, nothing pushed. */
+static inline size_t unpack(lua_State *L, const char *data, size_t len) {
+#if CODEC_PACKS
+    return luaJIT_unpack(L, REG_RECORDS, data, len);
+#else
+    return 0;
+#endif
+}
+
 bool codec_decode(lua_State *L, const char *data, size_t len) {
-    struct dec d = {.L = L, .start = data, .end = data + len};
     int top = lua_gettop(L);
+    if (len > 0 && codec_is_packed((unsigned char)*data)) {
+        if (unpack(L, data, len) == len)
+            return true;
+        lua_settop(L, top);
+        return false;
+    }
+    struct dec d = {.L = L, .start = data, .end = data + len};
     if (get_first(&d) == d.end)
         return true;
     lua_settop(L, top);
@@ -258,6 +273,8 @@ bool codec_decode(lua_State *L, const char *data, size_t len) {
 }
 
 size_t codec_decode_next(lua_State *L, const char *data, size_t len) {
+    if (len > 0 && codec_is_packed((unsigned char)*data))
+        return unpack(L, data, len);
     struct dec d = {.L = L, .start = data, .end = data + len};
     int top = lua_gettop(L);
     const char *p = get_first(&d);

@@ -24,6 +24,9 @@ struct enc {
 /* A hole of up to this many elements inside an array is written as nils. */
 enum { HOLE_MAX = 8 };
 
+/* Room that codec_pack makes. A value that needs more is encoded, which makes the buffer larger: the next one fits. */
+enum { PACK_ROOM = 4096 };
+
 /* Lua stack slots that one table needs at most: itself, key, value, the key again; some tables' worth are asked for at once. */
 enum { SLOTS_PER_TABLE = 4, TABLES_PER_CHECK = 4 };
 
@@ -293,7 +296,20 @@ leave:
     goto next;
 }
 
-/* --- the two entrances ------------------------------------------------------------------------------------------- */
+/* --- the entrances ------------------------------------------------------------------------------------------- */
+
+bool codec_pack(lua_State *L, int idx, size_t limit, struct codec_buf *b) {
+#if CODEC_PACKS
+    if (lua_type(L, idx) != LUA_TTABLE || !codec_buf_reserve(b, PACK_ROOM))
+        return false;
+    size_t room = b->cap - b->len;
+    size_t n = luaJIT_pack(L, idx, b->data + b->len, limit && limit < room ? limit : room);
+    b->len += n;
+    return n > 0;
+#else
+    return false;
+#endif
+}
 
 static bool begin(struct enc *e, lua_State *L, size_t limit, struct codec_buf *b) {
     if (limit == 0 || limit > UINT32_MAX) /* offsets have 32 bits */

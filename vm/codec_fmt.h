@@ -13,6 +13,9 @@
  *
  * A table that some REF means has TABLE_SHARED in its tag, and then the first byte of the whole value (always a table's
  * tag: nothing else can hold two references) has TABLE_ROOT: a decoder that does not see it need not remember any table.
+ *
+ * A plain small table is packed by LuaJIT itself where that is our own build (luajit_troupe.h): the whole value then begins
+ * with one of LuaJIT's tags, 0x20 to 0x22, and the rest is its business.
  */
 #ifndef VM_CODEC_FMT_H
 #define VM_CODEC_FMT_H
@@ -23,6 +26,13 @@
 #include <string.h>
 
 #include "vm/codec.h"
+
+#if defined(__has_include) && __has_include(<luajit_troupe.h>)
+#include <luajit_troupe.h>
+#define CODEC_PACKS 1
+#else
+#define CODEC_PACKS 0
+#endif
 
 enum {
     TAG_NIL,
@@ -111,6 +121,15 @@ void codec_explain_size(const char *root, enum codec_status status, size_t limit
 
 /* How each userdata type crosses; NULL: it does not. */
 extern const struct codec_ext *const codec_exts[];
+
+/* Whether bytes that begin with this tag are LuaJIT's own packing. */
+static inline bool codec_is_packed(unsigned char tag) {
+#if CODEC_PACKS
+    return (unsigned)tag - LUAJIT_PACK_FIRST <= LUAJIT_PACK_LAST - LUAJIT_PACK_FIRST;
+#else
+    return false;
+#endif
+}
 
 /* --- unaligned access -------------------------------------------------------------------------------------------- */
 

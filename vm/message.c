@@ -27,7 +27,8 @@ struct field {
 
 void message_push(lua_State *L, const struct msg *m) {
     size_t len = (size_t)m->topic_len + m->data_len;
-    struct message *o = vtype_new(L, VTYPE_MESSAGE, sizeof *o + len);
+    struct message *o = vtype_new_plain(L, VTYPE_MESSAGE, sizeof *o + len);
+    o->kept = false;
     o->from = m->from;
     o->data_len = m->data_len;
     o->topic_len = m->topic_len;

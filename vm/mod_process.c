@@ -98,7 +98,10 @@ static struct msg *encode_message(lua_State *L, struct vstate *vs, const char *t
         scratch.len = 0;
         if (vs->wippy)
             wippy_unwrap(L, first, first + n - 1);
-        enum codec_status s = codec_encode_n(L, first, n, "payload", MSG_DATA_MAX, &scratch, why, sizeof why);
+        enum codec_status s =
+            n == 1 && codec_pack(L, first, MSG_DATA_MAX, &scratch)
+                ? CODEC_OK
+                : codec_encode_n(L, first, n, "payload", MSG_DATA_MAX, &scratch, why, sizeof why);
         if (s != CODEC_OK) {
             *results = unsendable(L, s, why);
             return NULL;

@@ -69,6 +69,9 @@ VTYPE_MAP(X)
  * without memory. The block belongs to Lua's collector. */
 void *vtype_new(lua_State *L, enum vtype type, size_t size);
 
+/* The same for a type without __gc, in less time; only the header is filled. */
+void *vtype_new_plain(lua_State *L, enum vtype type, size_t size);
+
 /* The block when the value at `idx` is of `type`, else NULL. Never raises. */
 static inline void *vtype_test(lua_State *L, int idx, enum vtype type) {
     struct vhead *h = lua_type(L, idx) == LUA_TUSERDATA ? lua_touserdata(L, idx) : NULL;

@@ -54,6 +54,7 @@ enum registry_slot {
     REG_ANCHOR,             /* this process' anchor table, or false */
     REG_LOADED,             /* this process' modules: name -> value, or false */
     REG_METHOD,             /* the name of the entry's method */
+    REG_RECORDS,            /* luaJIT_unpack's own: records by the names in them */
     REG_WORDS,              /* strings that the runtime itself uses: enum word, from here on */
     REG_WORDS_END = REG_WORDS + WORD_COUNT,
     REG_LAST = REG_WORDS_END

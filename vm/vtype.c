@@ -2,6 +2,13 @@
 
 #include "vm/state.h"
 
+#if defined(__has_include) && __has_include(<luajit_troupe.h>)
+#include <luajit_troupe.h>
+#define VTYPE_PLAIN 1
+#else
+#define VTYPE_PLAIN 0
+#endif
+
 static const struct {
     const char *name;
     const struct vtype_desc *desc;
@@ -75,6 +82,17 @@ void *vtype_new(lua_State *L, enum vtype type, size_t size) {
     vtype_push_meta(L, type);
     lua_setmetatable(L, -2);
     return head;
+}
+
+void *vtype_new_plain(lua_State *L, enum vtype type, size_t size) {
+#if VTYPE_PLAIN
+    struct vhead *head = luaJIT_newplain(L, (int)type, size);
+    if (head) {
+        *head = (struct vhead){.type = (uint32_t)type};
+        return head;
+    }
+#endif
+    return vtype_new(L, type, size); /* the first one: there is no metatable yet */
 }
 
 void *vtype_check(lua_State *L, int idx, enum vtype type) {

@@ -221,6 +221,19 @@ static void comes_back(lua_State *L, int idx) {
         fail("more bytes than the limit allows");
 }
 
+/* The same by the short way, where it is one for it. */
+static void comes_back_packed(lua_State *L, int idx) {
+    buf.len = 0;
+    if (!codec_pack(L, idx, 0, &buf))
+        return;
+    lua_pushvalue(L, SAME);
+    lua_pushvalue(L, idx);
+    if (!codec_decode(L, buf.data, buf.len))
+        fail("what was packed does not decode");
+    if (lua_pcall(L, 2, 1, 0) == 0 && !lua_toboolean(L, -1))
+        fail("came back different when packed");
+}
+
 static int run(lua_State *L) {
     struct input *in = lua_touserdata(L, 1);
     luaL_checkstack(L, 20, NULL);
@@ -231,6 +244,8 @@ static int run(lua_State *L) {
     if (next(in) & 1) {
         build(L, in);
         comes_back(L, SAME + 1);
+        lua_settop(L, SAME + 1);
+        comes_back_packed(L, SAME + 1);
         return 0;
     }
     bool whole = codec_decode(L, (const char *)in->at, (size_t)(in->end - in->at));
@@ -242,8 +257,11 @@ static int run(lua_State *L) {
         fail("decoding took more than there is");
     if (lua_gettop(L) != SAME + (used > 0))
         fail("decoding left something on the stack");
-    if (used > 0)
+    if (used > 0) {
         comes_back(L, SAME + 1);
+        lua_settop(L, SAME + 1);
+        comes_back_packed(L, SAME + 1);
+    }
     return 0;
 }
 

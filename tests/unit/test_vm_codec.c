@@ -109,6 +109,31 @@ static int copy(lua_State *L) {
     return 1;
 }
 
+/* packed(v) -> v's copy by the short way, or nothing. */
+static int packed(lua_State *L) {
+    struct codec_buf b = {0};
+    lua_settop(L, 1);
+    cr_assert(codec_buf_put(&b, "before", 6));
+    if (!codec_pack(L, 1, 0, &b)) {
+        cr_assert_eq(b.len, 6);
+        codec_buf_free(&b);
+        return 0;
+    }
+    cr_assert_eq(lua_gettop(L), 1);
+    size_t size = b.len - 6;
+    cr_assert(codec_is_packed((unsigned char)b.data[6]));
+    b.len = 6;
+    cr_assert(!codec_pack(L, 1, size - 1, &b));
+    cr_assert(codec_pack(L, 1, size + 8, &b)); /* it may want a word of room behind */
+    cr_assert_arr_eq(b.data, "before", 6);
+    memmove(b.data, b.data + 6, size);
+    b.len = size;
+    check_ends(L, &b);
+    cr_assert(decode_exactly(L, b.data, b.len));
+    codec_buf_free(&b);
+    return 1;
+}
+
 static int make_channel(lua_State *L) {
     vtype_new(L, VTYPE_CHANNEL, 64);
     return 1;
@@ -140,6 +165,8 @@ static const char words[] =
     "    if why then error(why, 2) end\n"
     "    if not same(v, w, {}, {}) then error('came back different', 2) end\n"
     "    if type(v) == 'table' and rawequal(v, w) then error('came back itself', 2) end\n"
+    "    local p = packed(v)\n"
+    "    if p ~= nil and not same(v, p, {}, {}) then error('came back different when packed', 2) end\n"
     "    return w\n"
     "end\n"
     "function refuses(text, v)\n"
@@ -150,6 +177,7 @@ static const char words[] =
 static lua_State *open_box(void) {
     lua_State *L = luabox_open(libs);
     lua_register(L, "copy", copy);
+    lua_register(L, "packed", packed);
     lua_register(L, "make_channel", make_channel);
     lua_register(L, "make_light", make_light);
     luabox_run(L, words);
@@ -375,6 +403,161 @@ Test(codec, error_objects) {
         "e = copy(errors.new('plain')) eq(e:details(), nil) eq(e:retryable(), nil) eq(e:kind(), '')");
 }
 
+#define U32(n) (char)((n)&0xff), (char)((n) >> 8 & 0xff), (char)((n) >> 16 & 0xff), (char)((n) >> 24 & 0xff)
+
+static bool decodes(lua_State *L, const char *data, size_t len) {
+    int top = lua_gettop(L);
+    bool ok = decode_exactly(L, data, len);
+    cr_assert_eq(lua_gettop(L), top + ok);
+    lua_settop(L, top);
+    return ok;
+}
+
+#define DECODES(...)                                                                                         \
+    ({                                                                                                       \
+        const char bytes[] = {__VA_ARGS__};                                                                  \
+        decodes(L, bytes, sizeof bytes);                                                                     \
+    })
+
+/* --- plain tables by the short way --------------------------------------------------------------------------------- */
+
+#if CODEC_PACKS
+
+Test(codec, what_is_packed) {
+    run("local function packs(v) keeps(v) if packed(v) == nil then error('not packed', 2) end end\n"
+        "local function takes_the_long_way(v) if packed(v) ~= nil then error('packed', 2) end end\n"
+        "packs {} packs { 1, 2, 3 } packs { x = 1 } packs { 1, x = { true, false, { y = 'z' } } } packs { "
+        "[1.5] = 1, [-1] = 2 }\n"
+        "packs { 1, nil, 3 } packs { [true] = 1, [''] = 2 } packs { [('k'):rep(300)] = 1, [('l'):rep(200)] = "
+        "2 }\n"
+        "packs { a = ('x'):rep(127), b = ('x'):rep(128), c = ('x'):rep(3000) } packs { -0, 1/0, 0/0, -(0/0) "
+        "}\n"
+        "local names = {} for i = 1, 32 do names['name' .. i] = i packs(names) end names.more = 0 "
+        "packs(names)\n"
+        "local long = {} for i = 1, 5 do long[('n'):rep(100) .. i] = i packs(long) end\n"
+        "local many = {} for i = 1, 300 do many[i] = { i } end packs(many)\n"
+        "local s = {} takes_the_long_way { s, s } takes_the_long_way { [s] = 1 } takes_the_long_way { "
+        "errors.new 'x' }\n"
+        "takes_the_long_way { print } takes_the_long_way(1) takes_the_long_way('x') takes_the_long_way { [0] "
+        "= 1, 2 }\n"
+        "s.s = s takes_the_long_way(s) takes_the_long_way { 1, nil, nil, nil, nil, nil, nil, nil, nil, nil, "
+        "nil, 12 }\n"
+        "takes_the_long_way { ('x'):rep(70000) } local deep = {} for i = 1, 40 do deep = { deep } end "
+        "takes_the_long_way(deep)\n"
+        "for i = 301, 600 do many[i] = { i } end takes_the_long_way(many)");
+}
+
+/* The first of a kind is built name by name, the third is a copy of a template: both mean the same, whoever packed them. */
+Test(codec, records_of_the_same_names) {
+    run("for round = 1, 5 do\n"
+        "    for kind = 1, 60 do\n"
+        "        local t, u = { x = { y = round } }, {}\n"
+        "        for i = 1, kind % 32 do t['field' .. i * kind] = i .. '/' .. round end\n"
+        "        for i = kind % 32, 1, -1 do u['field' .. i * kind] = i .. '/' .. round end u.x = { y = "
+        "round }\n"
+        "        keeps(t) keeps(u) keeps { t, u, { t = 1 } } packed(t).new = 1 eq(packed(t).new, nil)\n"
+        "    end\n"
+        "end");
+    lua_State *from = open_box(), *to = open_box();
+    struct codec_buf b = {0};
+    for (int i = 0; i < 50;
+         i++) { /* names get numbers in the order in which a state meets them: other places in the table */
+        luabox_run(from, i % 2 ? "t = { alpha = 1, beta = 'two', gamma = { 3 }, delta = true, epsilon = 5 }"
+                               : "local t0 = {} t = {} t.epsilon, t.delta, t.gamma, t.beta, t.alpha = 5, "
+                                 "true, { 3 }, 'two', 1");
+        b.len = 0;
+        lua_getglobal(from, "t");
+        cr_assert(codec_pack(from, -1, 0, &b));
+        lua_settop(from, 0);
+        cr_assert(codec_decode(to, b.data, b.len));
+        lua_setglobal(to, "t");
+        luabox_run(
+            to,
+            "eq(t.alpha, 1) eq(t.beta, 'two') eq(t.gamma[1], 3) eq(t.delta, true) eq(t.epsilon, 5)\n"
+            "local n = 0 for _ in pairs(t) do n = n + 1 end eq(n, 5) t.zeta = 6 t.alpha = nil eq(t.zeta, 6)");
+    }
+    codec_buf_free(&b);
+    lua_close(from);
+    lua_close(to);
+}
+
+Test(codec, templates_survive_the_collector) {
+    run("collectgarbage('setpause', 100) collectgarbage('setstepmul', 10000)\n"
+        "local kept = {}\n"
+        "for i = 1, 20000 do\n"
+        "    local kind = i % 20\n"
+        "    local t = packed { ['a' .. kind] = i, b = 'text ' .. i, ['c' .. kind] = { d = i, { 'e' .. i } } "
+        "}\n"
+        "    assert(t['a' .. kind] == i and t.b == 'text ' .. i and t['c' .. kind].d == i and t['c' .. "
+        "kind][1][1] == 'e' .. i)\n"
+        "    kept[i % 50] = t\n"
+        "    if i % 1000 == 0 then collectgarbage() end\n"
+        "    local old = kept[(i + 1) % 50]\n"
+        "    if old then local j = i - 49 assert(old.b == 'text ' .. j and old['c' .. j % 20].d == j) end\n"
+        "end");
+}
+
+Test(codec, malformed_packed_bytes) {
+    enum { ARRAY = LUAJIT_PACK_FIRST, RECORD, TABLE };
+    lua_State *L = open_box();
+    cr_assert(DECODES(ARRAY, U32(0)));
+    cr_assert(DECODES(ARRAY, U32(1), TAG_NIL));
+    cr_assert(!DECODES(ARRAY, U32(2), TAG_NIL));
+    cr_assert(!DECODES(ARRAY, U32(0xffffffffu), TAG_NIL));
+    cr_assert(!DECODES(ARRAY, U32(1), TAG_REF, U32(0)));
+    cr_assert(!DECODES(ARRAY, U32(1), TAG_EXT, VTYPE_ERROR, U32(0)));
+    cr_assert(!DECODES(ARRAY, U32(1), TAG_TABLE, U32(0), U32(0)));
+    cr_assert(!DECODES(ARRAY));
+    cr_assert(DECODES(TABLE, U32(0), U32(1), TAG_TRUE, TAG_TRUE));
+    cr_assert(!DECODES(TABLE, U32(0), U32(1), TAG_TRUE, TAG_NIL));
+    cr_assert(!DECODES(TABLE, U32(0), U32(1), TAG_NIL, TAG_TRUE));
+    cr_assert(!DECODES(TABLE, U32(0), U32(1), ARRAY, U32(0), TAG_TRUE));
+    cr_assert(!DECODES(TABLE, U32(0), U32(1), TAG_NUMBER, 0, 0, 0, 0, 0, 0, (char)0xf8, 0x7f, TAG_TRUE));
+    cr_assert(!DECODES(TABLE, U32(0), U32(0x80000000u), TAG_TRUE, TAG_TRUE));
+    for (int i = 0; i < 4; i++) { /* the same names more than once: whatever is remembered */
+        cr_assert(DECODES(RECORD, 1, 2, 0, U32(7), 1, 'x', TAG_TRUE));
+        cr_assert(!DECODES(RECORD, 1, 2, 0, U32(7), 1, 'x'));
+        cr_assert(!DECODES(RECORD, 1, 3, 0, U32(7), 1, 'x', 0, TAG_TRUE));
+        cr_assert(!DECODES(RECORD, 1, 2, 0, U32(7), 2, 'x', TAG_TRUE));
+        cr_assert(!DECODES(RECORD, 0, 0, 0, U32(7), TAG_TRUE));
+        cr_assert(!DECODES(RECORD, 2, 2, 0, U32(7), 1, 'x', TAG_TRUE, TAG_TRUE));
+        cr_assert(!DECODES(RECORD, 33, 2, 0, U32(7), 1, 'x', TAG_TRUE));
+        cr_assert(!DECODES(RECORD, 1, 2, 4, U32(7), 1, 'x', TAG_TRUE));
+        DECODES(RECORD, 2, 4, 0, U32(9), 1, 'x', 1, 'x', TAG_TRUE, TAG_FALSE);
+    }
+    enum { LEVELS = 10000 };
+    char *bytes = malloc(LEVELS * 5);
+    for (int i = 0; i < LEVELS; i++) {
+        bytes[i * 5] = ARRAY;
+        put_u32(bytes + i * 5 + 1, 1);
+    }
+    cr_assert(!decodes(L, bytes, LEVELS * 5));
+    free(bytes);
+    struct codec_buf b = {0};
+    luabox_run(L, "mixed = { { x = 1, y = 'z' }, { x = 1.5, y = -0 }, a = true, [2.5] = ('y'):rep(200), { { "
+                  "{} } }, k = 0/0 }");
+    lua_getglobal(L, "mixed");
+    cr_assert(codec_pack(L, 1, 0, &b));
+    uint64_t state = 42;
+    bytes = malloc(b.len);
+    int accepted = 0;
+    for (int i = 0; i < 6000; i++) {
+        memcpy(bytes, b.data, b.len);
+        for (int n = 1 + i % 3; n > 0; n--) {
+            uint64_t r = random_bits(&state);
+            bytes[r % b.len] = (char)(i % 2 ? r >> 32 : (r >> 32) % 40);
+        }
+        accepted += decodes(L, bytes, b.len);
+    }
+    cr_assert(accepted > 0 && accepted < 6000);
+    lua_gc(L, LUA_GCCOLLECT, 0);
+    free(bytes);
+    codec_buf_free(&b);
+    lua_close(L);
+}
+
+#endif
+
 /* --- several values as one --------------------------------------------------------------------------------------- */
 
 static int copy_n(lua_State *L) {
@@ -510,22 +693,6 @@ Test(codec, too_many_values_on_the_stack) {
 
 /* --- bytes that are no value ------------------------------------------------------------------------------------- */
 
-#define U32(n) (char)((n)&0xff), (char)((n) >> 8 & 0xff), (char)((n) >> 16 & 0xff), (char)((n) >> 24 & 0xff)
-
-static bool decodes(lua_State *L, const char *data, size_t len) {
-    int top = lua_gettop(L);
-    bool ok = decode_exactly(L, data, len);
-    cr_assert_eq(lua_gettop(L), top + ok);
-    lua_settop(L, top);
-    return ok;
-}
-
-#define DECODES(...)                                                                                         \
-    ({                                                                                                       \
-        const char bytes[] = {__VA_ARGS__};                                                                  \
-        decodes(L, bytes, sizeof bytes);                                                                     \
-    })
-
 Test(codec, malformed_bytes) {
     lua_State *L = open_box();
     cr_assert(!decodes(L, "", 0));
@@ -635,6 +802,12 @@ static int encode_and_decode(lua_State *L) {
     oom_buf.len = 0;
     cr_assert_eq(codec_encode(L, 1, "payload", 0, &oom_buf, why, sizeof why), CODEC_OK);
     cr_assert(codec_decode(L, oom_buf.data, oom_buf.len));
+    for (int i = 0; i < 5; i++) {
+        lua_getglobal(L, "plain");
+        oom_buf.len = 0;
+        cr_assert_eq(codec_pack(L, -1, 0, &oom_buf), CODEC_PACKS);
+        cr_assert(!CODEC_PACKS || codec_decode(L, oom_buf.data, oom_buf.len));
+    }
     return 0;
 }
 
@@ -644,6 +817,8 @@ Test(codec, every_allocation_of_the_state_fails_once) {
     luaL_openlibs(L);
     lua_pushcfunction(L, vlib_errors.funcs[0].func);
     lua_setglobal(L, "new_error");
+    cr_assert_eq(
+        luaL_dostring(L, "plain = { { a = 1, b = { 'x' } }, { a = 2, b = {}, c = true }, ['key'] = 4 }"), 0);
     luaL_loadstring(
         L, "local s = { 1, 'x' } local t = { s, s, a = s, [s] = { 1.5, -0, true, { { {} } } }, k = -(0/0) }\n"
            "for i = 1, 50 do t = { t, s, 'some text ' .. i } end t.e = new_error { message = 'm', details = "

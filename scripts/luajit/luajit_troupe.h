@@ -1,0 +1,44 @@
+/*
+ * luajit_troupe: what Troupe's build of LuaJIT has besides LuaJIT's own API; scripts/build-luajit adds it.
+ *
+ * Everything here is a shorter way for something that the public API can do too, value by value: whoever uses it keeps the
+ * long way for what it refuses, and for a LuaJIT without this header. As with the rest of the API, a function is for the
+ * thread that runs the state.
+ */
+#ifndef LUAJIT_TROUPE_H
+#define LUAJIT_TROUPE_H
+
+#include "lua.h"
+
+/*
+ * Plain small tables as bytes and back. Plain: holds nothing but booleans, numbers, strings and plain tables, each table
+ * once (so it is a tree), no table is a key, and arrays have few holes. Metatables are not looked at.
+ */
+
+/* The first byte of packed tables is one of these; nothing else in it is for others to read. */
+enum { LUAJIT_PACK_FIRST = 0x20, LUAJIT_PACK_LAST = 0x22 };
+
+/*
+ * Writes the table at `idx` to the `cap` bytes at `to`; returns how many it took, or 0 when it is not plain, is nested too
+ * deep, has too many tables or too many bytes. Allocates nothing, never raises, calls nothing.
+ */
+LUA_API size_t luaJIT_pack(lua_State *L, int idx, char *to, size_t cap);
+
+/*
+ * Pushes the table that the first bytes at `data` hold; returns how many they were, or 0, and pushes nothing, when they are
+ * no valid encoding: any bytes will do. Needs one free stack slot. L may be a coroutine that waits to be resumed. Raises
+ * like any allocation when the state is out of memory.
+ *
+ * registry[slot], in its array part, is this function's own: it keeps tables there by the names of their keys, so that the
+ * next record with the same ones is a copy and no key is interned. Bounded; takes nothing before the second record.
+ */
+LUA_API size_t luaJIT_unpack(lua_State *L, int slot, const char *data, size_t len);
+
+/*
+ * lua_newuserdata and lua_setmetatable in one, for objects that have no finaliser: the metatable is registry[slot], which has
+ * no __gc and gets none. Its collection costs less: the collector looks at those that might have one in each cycle. The bytes
+ * are not cleared. NULL, and nothing pushed: no table stands there.
+ */
+LUA_API void *luaJIT_newplain(lua_State *L, int slot, size_t size);
+
+#endif
