@@ -1,6 +1,7 @@
 #include "src/options.h"
 
 #include <ctype.h>
+#include <getopt.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -14,13 +15,6 @@ struct parser {
     char *err;
     size_t cap;
 };
-
-static const struct option_def *by_letter(const struct options_syntax *s, char letter) {
-    for (size_t i = 0; i < s->count; i++)
-        if (letter && s->options[i].letter == letter)
-            return &s->options[i];
-    return NULL;
-}
 
 static const struct option_def *by_name(const struct options_syntax *s, const char *name, size_t len) {
     for (size_t i = 0; i < s->count; i++)
@@ -43,7 +37,11 @@ static bool unknown(const struct parser *p, const char *word, size_t len) {
 
 static bool add(const struct parser *p, const struct option_def *d, const char *value) {
     struct option_values *found = &p->o->found[d - p->syntax->options];
-    if (found->n && !d->repeat && d->value) {
+    if (!d->value) {
+        found->n = 1;
+        return true;
+    }
+    if (found->n && !d->repeat) {
         snprintf(p->err, p->cap, "--%s: given more than once", d->name);
         return false;
     }
@@ -51,55 +49,81 @@ static bool add(const struct parser *p, const struct option_def *d, const char *
     return true;
 }
 
-/* argv[*i] is an option; takes its value, too. */
-static bool take_option(const struct parser *p, int argc, char **argv, int *i) {
-    const char *word = argv[*i];
-    const struct option_def *d;
-    const char *value = NULL;
-    if (word[1] == '-') {
-        const char *equals = strchr(word, '=');
-        size_t len = equals ? (size_t)(equals - word - 2) : strlen(word + 2);
-        d = by_name(p->syntax, word + 2, len);
-        if (!d)
-            return unknown(p, word + 2, len);
-        value = equals ? equals + 1 : NULL;
-    } else {
-        d = word[2] ? NULL : by_letter(p->syntax, word[1]);
-        if (!d) {
-            snprintf(p->err, p->cap, "%.64s: unknown option", word);
-            return false;
-        }
-    }
-    if (value && !d->value) {
+#define LONG 256 /* getopt's number of a long option: this and its index; of a letter: the letter */
+
+static const struct option_def *by_number(const struct options_syntax *s, int number) {
+    for (size_t i = 0; i < s->count; i++)
+        if (number == LONG + (int)i || (s->options[i].letter && number == s->options[i].letter))
+            return &s->options[i];
+    return NULL;
+}
+
+/* What getopt complains of. */
+static bool refuse(const struct parser *p, int found) {
+    const struct option_def *d = by_number(p->syntax, optopt);
+    if (!d)
+        snprintf(p->err, p->cap, "-%c: unknown option", optopt);
+    else if (found == ':')
+        snprintf(p->err, p->cap, "--%s: %s is missing", d->name, d->value);
+    else
         snprintf(p->err, p->cap, "--%s: takes no value", d->name);
-        return false;
-    }
-    if (d->value && !value) {
-        if (*i + 1 == argc) {
-            snprintf(p->err, p->cap, "--%s: %s is missing", d->name, d->value);
-            return false;
+    return false;
+}
+
+/* getopt takes beginnings of names for the name, and numbers below zero for options: here nothing is abbreviated, so that
+ * options can be added, and a number is an argument. */
+static bool take_all(const struct parser *p, int argc, char **argv, const struct option *names,
+                     const char *letters) {
+    struct options *o = p->o;
+    /* Begins anew, if another command line was read before. */
+    optind = 0;
+    opterr = 0;
+    getopt_long(1, argv, letters, names, NULL);
+    optind = 1;
+    for (;;) {
+        const char *word = optind < argc ? argv[optind] : "";
+        size_t len = strcspn(word, "=");
+        if (word[0] == '-' && isdigit((unsigned char)word[1])) {
+            o->args[o->args_n++] = argv[optind++];
+            continue;
         }
-        value = argv[++*i];
+        if (word[0] == '-' && word[1] == '-' && word[2] && !by_name(p->syntax, word + 2, len - 2))
+            return unknown(p, word + 2, len - 2);
+        int found = getopt_long(argc, argv, letters, names, NULL);
+        if (found == -1)
+            break;
+        if (found == 1)
+            o->args[o->args_n++] = optarg;
+        else if (found == ':' || found == '?')
+            return refuse(p, found);
+        else if (!add(p, by_number(p->syntax, found), optarg))
+            return false;
     }
-    return add(p, d, value);
-}
-
-static bool is_option(const char *word) {
-    return word[0] == '-' && word[1] && !isdigit((unsigned char)word[1]);
-}
-
-static bool take_all(const struct parser *p, int argc, char **argv) {
-    bool only_args = false;
-    for (int i = 1; i < argc; i++) {
-        if (!only_args && strcmp(argv[i], "--") == 0)
-            only_args = true;
-        else if (!only_args && is_option(argv[i])) {
-            if (!take_option(p, argc, argv, &i))
-                return false;
-        } else
-            p->o->args[p->o->args_n++] = argv[i];
-    }
+    while (optind < argc)
+        o->args[o->args_n++] = argv[optind++];
     return true;
+}
+
+/* The table as getopt wants it. */
+static bool read_words(const struct parser *p, int argc, char **argv) {
+    const struct options_syntax *s = p->syntax;
+    struct option *names = mem_calloc(s->count + 1, sizeof *names);
+    char *letters = mem_calloc(s->count + 2, 2), *at = letters;
+    bool ok = names && letters;
+    snprintf(p->err, p->cap, "not enough memory");
+    for (size_t i = 0; ok && i < s->count; i++)
+        names[i] = (struct option){.name = s->options[i].name,
+                                   .has_arg = s->options[i].value ? required_argument : no_argument,
+                                   .val = LONG + (int)i};
+    if (ok)
+        at = stpcpy(at, "-:"); /* arguments come where they stand; a missing value is told apart */
+    for (size_t i = 0; ok && i < s->count; i++)
+        if (s->options[i].letter)
+            at += sprintf(at, s->options[i].value ? "%c:" : "%c", s->options[i].letter);
+    ok = ok && take_all(p, argc, argv, names, letters);
+    mem_free(names);
+    mem_free(letters);
+    return ok;
 }
 
 static bool count_args(const struct parser *p) {
@@ -127,7 +151,7 @@ bool options_parse(const struct options_syntax *s, int argc, char **argv, struct
         o->found[i].v = o->storage + i * most;
     o->args = o->storage + s->count * most;
     struct parser p = {s, o, err, cap};
-    if (!take_all(&p, argc, argv))
+    if (!read_words(&p, argc, argv))
         return false;
     /* Who asks for help may leave out the rest. */
     return options_wants_help(s, o) || count_args(&p);
@@ -156,12 +180,23 @@ const char *options_value(const struct options *o, size_t index) {
 /* --- showing ------------------------------------------------------------------------------------------------------- */
 
 #define HELP_COLUMN 24
+#define HELP_WIDTH 80
+
+void options_wrap(FILE *out, const char *text, unsigned indent) {
+    for (unsigned room = HELP_WIDTH - indent; strlen(text) > room;) {
+        const char *blank = memrchr(text, ' ', room + 1);
+        if (!blank)
+            break;
+        fprintf(out, "%.*s\n%*s", (int)(blank - text), text, (int)indent, "");
+        text = blank + 1;
+    }
+    fputs(text, out);
+}
 
 void options_help(const struct options_syntax *s, FILE *out) {
-    fprintf(out, "usage: %s%s%s%s\n%s\n", s->command, s->count ? " [OPTIONS]" : "", *s->args ? " " : "",
-            s->args, s->summary);
-    if (s->count)
-        fprintf(out, "\n");
+    fprintf(out, "usage: %s%s%s%s\n", s->command, s->count ? " [OPTIONS]" : "", *s->args ? " " : "", s->args);
+    options_wrap(out, s->summary, 0);
+    fputs(s->count ? "\n\n" : "\n", out);
     for (size_t i = 0; i < s->count; i++) {
         const struct option_def *d = &s->options[i];
         char left[80], letter[8] = "    ";
@@ -173,7 +208,10 @@ void options_help(const struct options_syntax *s, FILE *out) {
             fprintf(out, "%s\n%*s", left, HELP_COLUMN, "");
         else
             fprintf(out, "%-*s", HELP_COLUMN, left);
-        fprintf(out, "%s%s\n", d->help, d->repeat ? " (repeatable)" : "");
+        char help[512];
+        snprintf(help, sizeof help, "%s%s", d->help, d->repeat ? " (repeatable)" : "");
+        options_wrap(out, help, HELP_COLUMN);
+        fputc('\n', out);
     }
 }
 

@@ -1,8 +1,9 @@
 /*
  * options: command lines read by a table. Parsing, --help, manual pages and completions come from the same table.
  *
- * An option is "--name", "--name VALUE" or "--name=VALUE", or its one letter, "-h". Options may stand anywhere; what
- * follows "--" are arguments, and so is "-" and whatever begins with "-" and a digit. Nothing is abbreviated.
+ * Read by getopt_long: an option is "--name", "--name VALUE" or "--name=VALUE", or its letter: "-n VALUE", "-nVALUE", and
+ * "-abc" for three without a value. Options may stand anywhere; what follows "--" are arguments, and so is "-" and whatever
+ * begins with "-" and a digit. Nothing is abbreviated.
  * Main thread, before other threads exist.
  */
 #ifndef SRC_OPTIONS_H
@@ -33,7 +34,7 @@ struct options_syntax {
 #define OPTIONS_ARGS_MAX ((size_t)-1)
 
 struct options {
-    /* Parallel to the table: the values of each option in order (an option without value: NULLs). */
+    /* Parallel to the table: the values of each option in order (an option without value: one NULL). */
     struct option_values {
         const char **v;
         size_t n;
@@ -60,6 +61,9 @@ bool options_wants_help(const struct options_syntax *s, const struct options *o)
 
 /* usage and all options, as --help prints them */
 void options_help(const struct options_syntax *s, FILE *out);
+
+/* Prints text in lines of 80 characters, of which all but the first are indented. */
+void options_wrap(FILE *out, const char *text, unsigned indent);
 
 /* The table as tab-separated lines: command, option, letter, value, repeat, help. Manual and completion are made from it. */
 void options_dump(const struct options_syntax *s, FILE *out);

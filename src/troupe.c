@@ -32,8 +32,11 @@ static const struct options_syntax syntax = {
 
 static int help(int argc, char **argv) {
     printf("usage: " TOOL " [--socket PATH] VERB [OPTIONS] [ARGS...]\n\n");
-    for (const struct verb *v = verbs; v->name; v++)
-        printf("  %-9s  %s\n", v->name, v->syntax->summary);
+    for (const struct verb *v = verbs; v->name; v++) {
+        printf("  %-9s  ", v->name);
+        options_wrap(stdout, v->syntax->summary, 13);
+        putchar('\n');
+    }
     printf("\n" TOOL " VERB --help shows the options of a verb, " TOOL " --version the version.\n");
     return start_flush(TOOL);
 }

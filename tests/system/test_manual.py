@@ -142,7 +142,7 @@ class Manual(unittest.TestCase):
     def test_metrics_and_exit_statuses(self):
         text = page("trouped.8")
         for name, type_, labels, about in self.tables["metrics"]:
-            self.assertIn(about, item(section(text, "METRICS AND HEALTH"), "%s (%s by %s)" % (name, type_, labels)))
+            self.assertIn(about, item(section(text, "METRICS AND HEALTH"), "%s (%s%s)" % (name, type_, labels and " by " + labels)))
         for name in ("trouped.8", "troupe.1"):
             for number, about in self.tables["exits"]:
                 self.assertIn(about.lower(), item(section(page(name), "EXIT STATUS"), number).lower())

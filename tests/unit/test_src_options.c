@@ -61,6 +61,16 @@ Test(options, forms_and_places) {
     options_free(&p.o);
 }
 
+Test(options, letters_together) {
+    struct parsed p = parse(4, "-hhhhhhhhc", "a.yaml", "x", "-sa=1");
+    cr_assert(p.ok, "%s", p.err);
+    cr_expect(options_given(&p.o, HELP));
+    cr_expect_str_eq(options_value(&p.o, CONFIG), "a.yaml");
+    cr_expect_str_eq(options_value(&p.o, SET), "a=1");
+    cr_expect_eq(p.o.args_n, 1);
+    options_free(&p.o);
+}
+
 Test(options, what_is_no_option) {
     struct parsed p = parse(3, "-5", "--", "--check");
     cr_assert(p.ok, "%s", p.err);
@@ -90,7 +100,11 @@ Test(options, mistakes) {
     refused(parse(2, "x", "--confg=1"), "--confg: unknown option; did you mean --config?");
     refused(parse(2, "x", "--nonsense"), "--nonsense: unknown option");
     refused(parse(2, "x", "-x"), "-x: unknown option");
-    refused(parse(2, "x", "-hc"), "-hc: unknown option");
+    refused(parse(2, "x", "-hx"), "-x: unknown option");
+    refused(parse(2, "x", "-hc"), "--config: FILE is missing");
+    refused(parse(2, "x", "--conf=a"), "--conf: unknown option");
+    refused(parse(2, "x", "--c"), "--c: unknown option");
+    refused(parse(2, "x", "--=a"), "--: unknown option");
     refused(parse(2, "x", "--config"), "--config: FILE is missing");
     refused(parse(2, "x", "--check=yes"), "--check: takes no value");
     refused(parse(5, "x", "--config", "a", "-c", "b"), "--config: given more than once");
@@ -107,6 +121,19 @@ Test(options, help_needs_nothing_else) {
     cr_expect(p.ok);
     cr_expect(options_wants_help(&syntax, &p.o));
     options_free(&p.o);
+}
+
+Test(options, text_is_wrapped) {
+    char buf[512], expected[512];
+    FILE *f = fmemopen(buf, sizeof buf, "w");
+    options_wrap(f, "a bb ccc", 75);
+    fputc('|', f);
+    options_wrap(f, "0123456789 x", 74);
+    fputc('|', f);
+    options_wrap(f, "12345", 75);
+    fclose(f);
+    snprintf(expected, sizeof expected, "a bb\n%75sccc|0123456789 x|12345", "");
+    cr_expect_str_eq(buf, expected);
 }
 
 static char *written(void (*fn)(const struct options_syntax *s, FILE *out)) {
