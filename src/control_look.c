@@ -273,9 +273,10 @@ void control_op_STACK(struct control_job *job) {
 /* --- ps ----------------------------------------------------------------------------------------------------------- */
 
 struct listing {
-    struct procs procs;
+    struct procs_query query; /* its texts are the request's */
+    struct procs procs; /* taken when there is room for the answer: one who does not read gets few of them */
     size_t at;
-    bool rates, begun;
+    bool begun;
     int64_t now_ns;
 };
 
@@ -320,7 +321,7 @@ static void put_row(struct text *out, const struct listing *l, const struct proc
     int64_t age = l->now_ns > r->started_ns ? l->now_ns - r->started_ns : 0;
     at = put_number(at, (uint64_t)(age / CLOCK_NS_PER_SEC));
     text_put(out, buf, (size_t)(at - 1 - buf));
-    if (l->rates)
+    if (l->query.memory)
         text_printf(out, ",%.1f,%.1f", r->rate, r->messages);
     text_char(out, ']');
 }
@@ -328,7 +329,7 @@ static void put_row(struct text *out, const struct listing *l, const struct proc
 static void put_columns(struct control_job *job, const struct listing *l) {
     struct text *out = control_data(job);
     text_str(out, "{\"columns\":[");
-    for (unsigned c = 0; c < (l->rates ? PROCS_COLUMN_COUNT : PROCS_RATE); c++)
+    for (unsigned c = 0; c < (l->query.memory ? PROCS_COLUMN_COUNT : PROCS_RATE); c++)
         text_printf(out, "%s\"%s\"", c ? "," : "", procs_column_text((enum procs_column)c));
     text_str(out, "]}");
     control_data_end(job);
@@ -347,9 +348,6 @@ static void end_listing(struct control_job *job, const struct listing *l) {
 
 static void put_rows(struct control_job *job, struct text *out) {
     struct listing *l = job->data;
-    if (!l->begun)
-        put_columns(job, l);
-    l->begun = true;
     if (l->at < l->procs.n) {
         control_data(job);
         text_str(out, "{\"rows\":[");
@@ -368,6 +366,15 @@ static void put_rows(struct control_job *job, struct text *out) {
 static void pump_rows(struct control_job *job, struct text *out) {
     size_t from = out->len;
     struct listing *l = job->data;
+    if (!l->begun) {
+        l->begun = true;
+        l->now_ns = clock_wall_ns();
+        if (!procs_take(app_node(job->c->d.app), &l->query, &l->procs)) {
+            control_refuse(job, ERRKIND_RATE_LIMITED, "ps: not enough memory");
+            return;
+        }
+        put_columns(job, l);
+    }
     /* Enough for one trip of the event loop; the last line ends the job. */
     while (l->procs.n - l->at > ROWS_PER_LINE && out->len - from < CONTROL_OUT_HIGH / 4)
         put_rows(job, out);
@@ -394,13 +401,8 @@ void control_op_PS(struct control_job *job) {
     }
     job->data = l;
     job->gone = listing_free;
-    l->rates = q.memory;
-    l->now_ns = clock_wall_ns();
-    if (!procs_take(app_node(job->c->d.app), &q, &l->procs)) {
-        control_refuse(job, ERRKIND_RATE_LIMITED, "not enough memory");
-        return;
-    }
     job->pump = pump_rows;
+    l->query = q;
 }
 
 /* --- hosts -------------------------------------------------------------------------------------------------------- */

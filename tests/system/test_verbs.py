@@ -745,6 +745,7 @@ class Clients(VerbCase):
     def test_who_does_not_read(self):
         daemon = self.up(entry("many", "return { main = function() for i = 1, 3000 do process.spawn('app:never', 'app:processes') end end }"))
         self.spawn("app:many", "-w", "20s")
+        self.await_true(lambda: all(p["reductions"] for p in self.json("ps")["processes"]), "that all have begun")
         before = self.memory_of(daemon)
         deaf = [self.talk() for _ in range(5)]
         for talk in deaf:
