@@ -260,7 +260,7 @@ define checked
 @scripts/check --variant $(1) --build $(call program_dir,$(1)$(SUFFIX)) --jobs $(JOBS) --only '$(ONLY)' $(3)
 endef
 
-.PHONY: check check-tiny check-asan check-tsan check-det check-valgrind check-system-luajit fuzz soak bench
+.PHONY: check check-tiny check-asan check-tsan check-det check-valgrind check-system-luajit fuzz soak stress bench
 check: ## every test: unit, fuzz corpora, stress (small), Lua suites, whole programs
 	$(call checked,release,all tests,unit fuzz stress lua system)
 
@@ -292,9 +292,14 @@ fuzz: ## fuzz every target of tests/fuzz for FUZZ_TIME seconds (60)
 	@scripts/fuzz --time $(FUZZ_TIME) --jobs $(JOBS) --only '$(ONLY)'
 FUZZ_TIME ?= 60
 
-soak: ## stress tests at full scale, again and again for SOAK_MINUTES (60)
-	$(call checked,release,all tests,--scale full --minutes $(SOAK_MINUTES) stress)
-SOAK_MINUTES ?= 60
+soak: ## a daemon under a changing mix of work for MINUTES (10), and whether its books balance (tests/soak/run)
+	@scripts/setup build test $(SETUP_LUAJIT)
+	@$(MAKE) --no-print-directory $(PARALLEL) all
+	@TROUPE_BUILD=$(CURDIR)/$(P) tests/soak/run --minutes $(MINUTES)
+MINUTES ?= 10
+
+stress: ## stress tests at full scale, again and again for MINUTES
+	$(call checked,release,all tests,--scale full --minutes $(MINUTES) stress)
 
 bench: ## measure, write bench/report.md (BENCH_ARGS= for bench/run)
 	@scripts/setup build bench

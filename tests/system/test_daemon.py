@@ -3,6 +3,7 @@
 # timeout: 600
 import json
 import os
+import random
 import re
 import resource
 import signal
@@ -190,6 +191,43 @@ class Stopping(Case):
         daemon.await_text("^top$", "out")
         self.assertEqual(daemon.stop(), 0)
         self.assertNotIn("msg=ready", daemon.err)
+
+    AT_WORK = (entry("p", main("local e = process.events() for i = 1, 50 do process.spawn('app:q', 'app:processes', i) end e:receive() "
+                               "time.sleep('5ms')")) +
+               entry("q", main("local n = ... time.sleep(n .. 'ms') while n % 10 == 0 do end " + WAIT)) +
+               service("a", "p") + service("b", "p", "requires: [a]"))
+
+    def after(self, moments, *numbers):
+        """Sends these signals that many seconds after the start and after one another; the daemon, ended."""
+        self.put("troupe.yaml", HEAD + self.AT_WORK)
+        daemon = self.start(TROUPED, "--config", "troupe.yaml")
+        for moment, number in zip(moments, numbers):
+            time.sleep(moment)
+            daemon.send(number)
+        daemon.status = daemon.wait()
+        return daemon
+
+    def test_at_any_moment(self):
+        """Loading, booting, running: it ends, in order as soon as it has said anything; silently, by the signal, before."""
+        chance, before, booted = random.Random(1), 0, 0
+        for _ in range(60):
+            daemon = self.after([chance.uniform(0, 0.08)], signal.SIGTERM)
+            if "msg=starting" in daemon.err:
+                self.assertEqual(daemon.status, 0, daemon.err)
+                self.assertRegex(daemon.err, r"msg=stopped\n$")
+                booted += 1
+            else:
+                self.assertIn(daemon.status, (0, -signal.SIGTERM), daemon.err)
+                before += 1
+        self.assertGreater(booted, 0)
+
+    def test_two_at_any_moment(self):
+        chance = random.Random(2)
+        for _ in range(40):
+            daemon = self.after([chance.uniform(0.02, 0.08), chance.uniform(0, 0.03)], signal.SIGTERM, signal.SIGINT)
+            self.assertIn(daemon.status, (0, 1, -signal.SIGTERM, -signal.SIGINT), daemon.err)
+            if daemon.status < 0:
+                self.assertNotIn("msg=ready", daemon.err)
 
 
 class Failing(Case):
