@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "vm/cdata.h"
 #include "vm/entry.h"
+#include "vm/pool.h"
 #include "vm/types_strip.h"
 #include "vm/vm_impl.h"
 
@@ -135,8 +136,39 @@ bool vm_check_source(const char *source, size_t len, const char *chunk_name, enu
     return compile(source, len, chunk_name, compat, NULL, err, cap, line);
 }
 
+/* --- ids ---------------------------------------------------------------------------------------------------------- */
+
+struct id {
+    UT_hash_handle hh;
+    char text[];
+};
+
+static struct {
+    pthread_mutex_t lock;
+    struct id *ids;
+} known = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* The one text for that id; there are no more than entries were ever named. NULL without memory. */
+static const char *intern(const char *text) {
+    size_t len = strlen(text);
+    struct id *id;
+    pthread_mutex_lock(&known.lock);
+    HASH_FIND(hh, known.ids, text, len, id);
+    if (!id && (id = mem_alloc(sizeof *id + len + 1))) {
+        memcpy(id->text, text, len + 1);
+        HASH_ADD_KEYPTR(hh, known.ids, id->text, len, id);
+    }
+    pthread_mutex_unlock(&known.lock);
+    return id ? id->text : NULL;
+}
+
+/* --- sets --------------------------------------------------------------------------------------------------------- */
+
 struct vm_code *vm_code_new(void) {
-    return mem_calloc(1, sizeof(struct vm_code));
+    struct vm_code *c = mem_calloc(1, sizeof *c);
+    if (c)
+        atomic_init(&c->refs, 1);
+    return c;
 }
 
 struct ventry *ventry_hold(struct ventry *e) {
@@ -157,7 +189,6 @@ void ventry_release(struct ventry *e) {
     pthread_mutex_destroy(&e->pool_lock);
     mem_free(e->modules);
     mem_free(e->imports);
-    mem_free(e->id);
     mem_free(e->method);
     mem_free(e->chunk_name);
     mem_free(e->bytecode);
@@ -208,7 +239,7 @@ bool vm_code_add(struct vm_code *c, const struct vm_entry_def *def, char *err, s
     e->kind = def->kind;
     e->compat = def->compat;
     e->limited = def->limited;
-    e->id = mem_strdup(def->id);
+    e->id = intern(def->id);
     e->method = mem_strdup(def->method);
     e->chunk_name = mem_strdup(def->chunk_name);
     e->default_host = def->default_host ? mem_strdup(def->default_host) : NULL;
@@ -232,15 +263,29 @@ void vm_code_free(struct vm_code *c) {
     mem_free(c);
 }
 
+void vm_code_release(struct vm_code *c) {
+    /* acq_rel: the last holder sees all that the others did */
+    if (c && atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) == 1)
+        vm_code_free(c);
+}
+
 void vm_install(struct vm *vm, struct vm_code *c) {
-    c->older = atomic_load_explicit(&vm->code, memory_order_relaxed);
-    /* release: partner is ventry_find */
+    struct vm_code *old = atomic_load_explicit(&vm->code, memory_order_relaxed);
+    struct ventry *e, *next;
+    if (old)
+        HASH_ITER (hh, old->entries, e, next) {
+            pool_retire(vm, e);
+        }
+    pthread_mutex_lock(&vm->code_lock);
+    /* release, both: partner is pool_code, magazine_of */
     atomic_store_explicit(&vm->code, c, memory_order_release);
+    atomic_fetch_add_explicit(&vm->generation, 1, memory_order_release);
+    pthread_mutex_unlock(&vm->code_lock);
+    vm_code_release(old);
 }
 
 struct ventry *ventry_find(struct vm *vm, const char *id, size_t len) {
-    /* acquire: partner is vm_install */
-    struct vm_code *c = atomic_load_explicit(&vm->code, memory_order_acquire);
+    struct vm_code *c = pool_code(vm);
     struct ventry *e = NULL;
     if (c)
         HASH_FIND(hh, c->entries, id, len, e);

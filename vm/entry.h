@@ -4,6 +4,11 @@
  * Entries are reference-counted: a set of code holds one reference, every state that has the entry's chunk another.
  * The fields are constant after vm_code_add; the pool has its own lock, taken once per half magazine
  * of states (vm/pool.h).
+ *
+ * Sets are reference-counted too: the vm holds the installed one, and each worker the one that it looked into last
+ * (vm/pool.c), so that looking up takes neither lock nor count. When another set is installed, the old one's entries are
+ * retired: their pooled states are closed, at once or when a worker next takes or gives one, and what a set
+ * holds goes with the last worker that looks into a newer one. An idle worker so keeps one old set, not more.
  */
 #ifndef VM_ENTRY_H
 #define VM_ENTRY_H
@@ -20,7 +25,8 @@ struct ventry {
     UT_hash_handle hh; /* in its set, by id */
     atomic_uint refs;
     uint32_t serial; /* unique per compiled entry in the life of the vm */
-    char *id;
+    const char
+        *id; /* kept for good, one text for all entries of that id: inspectors read it without a lock */
     size_t id_len;
     enum vm_entry_kind kind;
     char *method;
@@ -48,13 +54,16 @@ struct ventry {
 
 struct vm_code {
     struct ventry *entries; /* uthash */
-    struct vm_code *older;  /* kept until vm_destroy: readers take no lock */
+    atomic_uint refs;
 };
 
 struct ventry *ventry_hold(struct ventry *e);
 void ventry_release(struct ventry *e);
 
-/* In the installed set; NULL when unknown. Any thread; the result is valid as long as the vm. */
+void vm_code_release(struct vm_code *c); /* NULL: nothing. Any attached thread. */
+
+/* In the installed set; NULL when unknown. A worker's thread, or the owner's; the result is valid until this thread calls it
+ * again or, on a worker, the process gives way. */
 struct ventry *ventry_find(struct vm *vm, const char *id, size_t len);
 
 /* Whether its processes on such a host (NULL: an unknown one) speak the dialect of Wippy. */

@@ -5,7 +5,8 @@
 #include "vm/vm_impl.h"
 
 #define MAGAZINE 32
-#define MAGAZINES 512 /* per worker; entries whose serials collide displace each other */
+#define MAGAZINES 512   /* per worker; entries whose serials collide displace each other */
+#define SWEPT_AT_ONCE 4 /* states closed beside a spawn or an end, 5 µs each */
 
 struct magazine {
     struct ventry *entry; /* no reference: every state in it holds one */
@@ -14,6 +15,10 @@ struct magazine {
 };
 
 struct worker_pool {
+    struct vm_code *code; /* a reference; what pool_code gave last */
+    /* In no magazine are states of entries that were retired before this generation of the code; on the way to `target`,
+     * `swept` slots have been looked at. */
+    unsigned generation, target, swept;
     struct magazine *slots[MAGAZINES];
 };
 
@@ -24,7 +29,8 @@ static void share(struct magazine *m, unsigned n) {
     unsigned shared = 0;
     bool room = atomic_load_explicit(&vm->pooled, memory_order_relaxed) < POOL_TOTAL;
     pthread_mutex_lock(&e->pool_lock);
-    while (room && shared < n && e->pool_count < POOL_PER_ENTRY && !e->retired) {
+    while (room && shared < n && e->pool_count < POOL_PER_ENTRY &&
+           !atomic_load_explicit(&e->retired, memory_order_relaxed)) {
         struct vstate *vs = m->states[--m->n];
         vs->next = e->pool;
         e->pool = vs;
@@ -43,11 +49,36 @@ static struct worker_pool *pool_of(struct worker *w) {
     return w->user;
 }
 
+/* Closes some states of retired entries. Empty magazines go too: whose they are cannot be told. */
+static void sweep(struct worker_pool *pool, unsigned now) {
+    if (pool->target != now) {
+        pool->target = now;
+        pool->swept = 0;
+    }
+    for (unsigned closed = 0; pool->swept < MAGAZINES; pool->swept++) {
+        struct magazine **at = &pool->slots[pool->swept], *m = *at;
+        while (m && m->n && atomic_load_explicit(&m->entry->retired, memory_order_relaxed)) {
+            if (closed++ == SWEPT_AT_ONCE)
+                return;
+            life_close(m->states[--m->n]);
+        }
+        if (m && !m->n) {
+            mem_free(m);
+            *at = NULL;
+        }
+    }
+    pool->generation = now;
+}
+
 /* The magazine of an entry in this worker, perhaps taken from another entry; NULL without memory. */
-static struct magazine *magazine_of(struct worker *w, struct ventry *e) {
+static struct magazine *magazine_of(struct worker *w, struct vm *vm, struct ventry *e) {
     struct worker_pool *pool = pool_of(w);
     if (!pool)
         return NULL;
+    /* acquire: partner is vm_install; the entries that it retired are seen as such */
+    unsigned now = atomic_load_explicit(&vm->generation, memory_order_acquire);
+    if (pool->generation != now)
+        sweep(pool, now);
     struct magazine **at = &pool->slots[e->serial % MAGAZINES];
     if (!*at)
         *at = mem_calloc(1, sizeof **at);
@@ -84,7 +115,7 @@ static struct vstate *take_shared(struct ventry *e, struct magazine *m) {
 
 struct vstate *pool_take(struct vm *vm, struct ventry *e) {
     struct worker *w = sched_self->worker;
-    struct magazine *m = w ? magazine_of(w, e) : NULL;
+    struct magazine *m = w ? magazine_of(w, vm, e) : NULL;
     struct vstate *vs = m && m->n ? m->states[--m->n] : NULL;
     if (!vs && atomic_load_explicit(&e->pool_hint, memory_order_relaxed))
         vs = take_shared(e, m);
@@ -94,8 +125,9 @@ struct vstate *pool_take(struct vm *vm, struct ventry *e) {
 void pool_give(struct vstate *vs) {
     struct worker *w = sched_self->worker;
     struct ventry *e = vs->entry;
-    struct magazine *m = w && !e->retired ? magazine_of(w, e) : NULL;
-    if (!m) {
+    struct magazine *m = w ? magazine_of(w, vs->vm, e) : NULL;
+    /* Looked at after the generation: what is put in before that is seen to change will be swept out again. */
+    if (!m || atomic_load_explicit(&e->retired, memory_order_relaxed)) {
         life_close(vs);
         return;
     }
@@ -106,9 +138,12 @@ void pool_give(struct vstate *vs) {
     m->states[m->n++] = vs;
 }
 
-void pool_drain(struct ventry *e) {
+void pool_retire(struct vm *vm, struct ventry *e) {
     pthread_mutex_lock(&e->pool_lock);
     struct vstate *vs = e->pool;
+    /* relaxed: whoever must see it does so by the generation */
+    atomic_store_explicit(&e->retired, true, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&vm->pooled, e->pool_count, memory_order_relaxed);
     e->pool = NULL;
     e->pool_count = 0;
     pthread_mutex_unlock(&e->pool_lock);
@@ -117,6 +152,30 @@ void pool_drain(struct ventry *e) {
         life_close(vs);
         vs = next;
     }
+}
+
+/* Another set was installed since this worker looked last. */
+static struct vm_code *change_code(struct vm *vm, struct worker_pool *pool) {
+    pthread_mutex_lock(&vm->code_lock);
+    struct vm_code *c = atomic_load_explicit(&vm->code, memory_order_relaxed);
+    if (c)
+        atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+    pthread_mutex_unlock(&vm->code_lock);
+    if (pool) { /* without memory for one: the reference is never given back */
+        vm_code_release(pool->code);
+        pool->code = c;
+    }
+    return c;
+}
+
+struct vm_code *pool_code(struct vm *vm) {
+    /* acquire: partner is vm_install */
+    struct vm_code *c = atomic_load_explicit(&vm->code, memory_order_acquire);
+    struct worker *w = sched_self->worker;
+    if (!w) /* the owner: nobody else installs */
+        return c;
+    struct worker_pool *pool = pool_of(w);
+    return pool && pool->code == c ? c : change_code(vm, pool);
 }
 
 void pool_worker_ended(struct worker *w) {
@@ -129,6 +188,7 @@ void pool_worker_ended(struct worker *w) {
             life_close(m->states[--m->n]);
         mem_free(m);
     }
+    vm_code_release(pool->code);
     mem_free(pool);
     w->user = NULL;
 }

@@ -20,8 +20,11 @@ struct vstate *pool_take(struct vm *vm, struct ventry *e);
 /* Gives a clean state back, or closes it. Any attached thread. */
 void pool_give(struct vstate *vs);
 
-/* Closes all states of an entry's shared list. */
-void pool_drain(struct ventry *e);
+/* The entry's states are not kept any more, those in the shared list closed; what workers have, they close themselves. */
+void pool_retire(struct vm *vm, struct ventry *e);
+
+/* The installed code, valid until the calling thread asks again; NULL: none. A worker's thread, or the owner's. */
+struct vm_code *pool_code(struct vm *vm);
 
 /* The worker ends: its magazines go. In its thread. */
 void pool_worker_ended(struct worker *w);

@@ -22,6 +22,7 @@ struct vm *vm_create(struct node *n, const struct vm_hooks *hooks) {
         mem_free(vm);
         return NULL;
     }
+    pthread_mutex_init(&vm->code_lock, NULL);
     vm->node = n;
     vm->hooks = *hooks;
     vm->compiles = mcode_allowed();
@@ -30,16 +31,8 @@ struct vm *vm_create(struct node *n, const struct vm_hooks *hooks) {
 }
 
 void vm_destroy(struct vm *vm) {
-    struct vm_code *c = atomic_load_explicit(&vm->code, memory_order_acquire);
-    while (c) {
-        struct vm_code *older = c->older;
-        struct ventry *e, *next;
-        HASH_ITER (hh, c->entries, e, next) {
-            pool_drain(e);
-        }
-        vm_code_free(c);
-        c = older;
-    }
+    vm_install(vm, NULL);
+    pthread_mutex_destroy(&vm->code_lock);
     bus_free(vm->bus);
     mem_free(vm);
 }

@@ -60,7 +60,8 @@ void vm_code_free(struct vm_code *c); /* a set that was never installed */
 bool vm_check_source(const char *source, size_t len, const char *chunk_name, enum vm_compat compat, char *err,
                      size_t cap, int *line);
 
-/* Makes `c` what spawns use from now on (taken over); running processes keep what they run. */
+/* Makes `c` what spawns use from now on (taken over); running processes keep what they run. What was installed before goes
+ * when nobody uses it any more. */
 void vm_install(struct vm *vm, struct vm_code *c);
 
 /* --- life --------------------------------------------------------------------------------------------------- */

@@ -4,6 +4,7 @@
 #ifndef VM_VM_IMPL_H
 #define VM_VM_IMPL_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "vm/entry.h"
@@ -17,7 +18,9 @@ struct vbus;
 struct vm {
     struct node *node;
     struct vm_hooks hooks;
-    _Atomic(struct vm_code *) code; /* release by vm_install, acquire by ventry_find */
+    _Atomic(struct vm_code *) code; /* release by vm_install, acquire by pool_code */
+    atomic_uint generation;         /* how often code was installed; release and acquire as `code` */
+    pthread_mutex_t code_lock;      /* held to change `code`, and to take a reference of it */
     _Atomic unsigned jit_states;    /* relaxed: a figure */
     _Atomic unsigned pooled;        /* relaxed: a figure */
     struct vbus *bus;
