@@ -221,12 +221,12 @@ bool base_push_late(lua_State *L, const char *lib, const char *key) {
 }
 
 const struct vlib vlib_string = {"string", strlib_funcs, trim_string,
-                                 VLIB_GLOBAL | VLIB_ALWAYS | VLIB_STANDARD | VLIB_LATE};
+                                 VLIB_GLOBAL | VLIB_ALWAYS | VLIB_STANDARD | VLIB_LATE, NULL};
 const struct vlib vlib_table = {"table", NULL, extend_table,
-                                VLIB_GLOBAL | VLIB_ALWAYS | VLIB_STANDARD | VLIB_LATE};
-const struct vlib vlib_math = {"math", NULL, NULL, VLIB_GLOBAL | VLIB_ALWAYS | VLIB_STANDARD};
-const struct vlib vlib_bit = {"bit", NULL, NULL, VLIB_GLOBAL | VLIB_ALWAYS | VLIB_STANDARD};
-const struct vlib vlib_os = {"os", NULL, trim_os, VLIB_GLOBAL | VLIB_ALWAYS | VLIB_STANDARD};
+                                VLIB_GLOBAL | VLIB_ALWAYS | VLIB_STANDARD | VLIB_LATE, NULL};
+const struct vlib vlib_math = {"math", NULL, NULL, VLIB_GLOBAL | VLIB_ALWAYS | VLIB_STANDARD, NULL};
+const struct vlib vlib_bit = {"bit", NULL, NULL, VLIB_GLOBAL | VLIB_ALWAYS | VLIB_STANDARD, NULL};
+const struct vlib vlib_os = {"os", NULL, trim_os, VLIB_GLOBAL | VLIB_ALWAYS | VLIB_STANDARD, NULL};
 
 /* --- coroutine ------------------------------------------------------------------------------------------------------- */
 
@@ -300,4 +300,4 @@ static void open_coroutine(lua_State *L) {
     lua_call(L, 12, 0);
 }
 
-const struct vlib vlib_coroutine = {"coroutine", NULL, open_coroutine, VLIB_GLOBAL | VLIB_ALWAYS};
+const struct vlib vlib_coroutine = {"coroutine", NULL, open_coroutine, VLIB_GLOBAL | VLIB_ALWAYS, NULL};

@@ -280,4 +280,4 @@ static int events_send(lua_State *L) {
 }
 
 static const luaL_Reg funcs[] = {{"subscribe", subscribe}, {"send", events_send}, {NULL, NULL}};
-const struct vlib vlib_events = {"events", funcs, NULL, 0};
+const struct vlib vlib_events = {"events", funcs, NULL, 0, NULL};

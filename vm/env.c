@@ -40,6 +40,19 @@ static int lib_member(lua_State *L) {
             lua_rawset(L, 1);
             return 1;
         }
+    for (const struct vlib_value *v = lib->values; v && v->name; v++)
+        if (strcmp(v->name, key) == 0) {
+            if (v->push)
+                v->push(L);
+            else if (v->text)
+                lua_pushstring(L, v->text);
+            else
+                lua_pushnumber(L, v->number);
+            lua_pushvalue(L, 2);
+            lua_pushvalue(L, -2);
+            lua_rawset(L, 1);
+            return 1;
+        }
     if (lib->flags & VLIB_LATE && base_push_late(L, lib->name, key)) {
         lua_pushvalue(L, 2);
         lua_pushvalue(L, -2);

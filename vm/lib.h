@@ -14,12 +14,22 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+/* A member that is no function: what `push` pushes, else the text, else the number. */
+struct vlib_value {
+    const char *name;
+    double number;
+    const char *text;
+    void (*push)(lua_State *L);
+};
+
 struct vlib {
     const char *name;      /* as in require(name); "process.registry" is reached as process.registry */
     const luaL_Reg *funcs; /* {NULL, NULL}-terminated; may be NULL */
     void (*open)(
         lua_State *L); /* may be NULL: adds constants to the real table, which is on top of the stack */
     unsigned flags;    /* VLIB_* */
+    const struct vlib_value
+        *values; /* NULL name at the end; may be NULL; made one by one, as functions are */
 };
 
 enum {

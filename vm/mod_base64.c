@@ -63,4 +63,4 @@ static const luaL_Reg funcs[] = {
     {NULL, NULL},
 };
 
-const struct vlib vlib_base64 = {"base64", funcs, NULL, 0};
+const struct vlib vlib_base64 = {"base64", funcs, NULL, 0, NULL};

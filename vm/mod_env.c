@@ -48,4 +48,4 @@ static int env_set(lua_State *L) {
 }
 
 static const luaL_Reg funcs[] = {{"get", env_get}, {"get_all", env_get_all}, {"set", env_set}, {NULL, NULL}};
-const struct vlib vlib_env = {"env", funcs, NULL, 0};
+const struct vlib vlib_env = {"env", funcs, NULL, 0, NULL};

@@ -219,4 +219,4 @@ static void add_kinds(lua_State *L) {
     }
 }
 
-const struct vlib vlib_errors = {"errors", functions, add_kinds, VLIB_GLOBAL | VLIB_ALWAYS};
+const struct vlib vlib_errors = {"errors", functions, add_kinds, VLIB_GLOBAL | VLIB_ALWAYS, NULL};

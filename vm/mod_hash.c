@@ -100,4 +100,4 @@ static const luaL_Reg funcs[] = {
     {NULL, NULL},
 };
 
-const struct vlib vlib_hash = {"hash", funcs, NULL, 0};
+const struct vlib vlib_hash = {"hash", funcs, NULL, 0, NULL};

@@ -105,4 +105,4 @@ static const luaL_Reg funcs[] = {
     {NULL, NULL},
 };
 
-const struct vlib vlib_json = {"json", funcs, NULL, 0};
+const struct vlib vlib_json = {"json", funcs, NULL, 0, NULL};

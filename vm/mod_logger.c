@@ -209,4 +209,4 @@ static const luaL_Reg functions[] = {
     {"with", logger_with},   {"named", logger_named}, {NULL, NULL}};
 static const luaL_Reg meta[] = {{"__tostring", logger_tostring}, {NULL, NULL}};
 const struct vtype_desc vtype_desc_LOGGER = {functions, meta};
-const struct vlib vlib_logger = {"logger", functions, NULL, 0};
+const struct vlib vlib_logger = {"logger", functions, NULL, 0, NULL};

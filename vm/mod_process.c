@@ -563,14 +563,10 @@ static int registry_unregister(lua_State *L) {
 
 /* --- the modules -------------------------------------------------------------------------------------------------------------- */
 
-static void open_event(lua_State *L) {
-    static const char *const kinds[][2] = {
-        {"EXIT", EVENT_EXIT}, {"LINK_DOWN", EVENT_LINK_DOWN}, {"CANCEL", EVENT_CANCEL}};
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        lua_pushstring(L, kinds[i][1]);
-        lua_setfield(L, -2, kinds[i][0]);
-    }
-}
+static const struct vlib_value event_kinds[] = {{"EXIT", .text = EVENT_EXIT},
+                                                {"LINK_DOWN", .text = EVENT_LINK_DOWN},
+                                                {"CANCEL", .text = EVENT_CANCEL},
+                                                {NULL}};
 
 static const luaL_Reg process_funcs[] = {{"pid", process_pid},
                                          {"id", process_id},
@@ -603,6 +599,6 @@ static const luaL_Reg registry_funcs[] = {{"register", registry_register},
                                           {"unregister", registry_unregister},
                                           {NULL, NULL}};
 
-const struct vlib vlib_process = {"process", process_funcs, NULL, VLIB_GLOBAL | VLIB_ALWAYS};
-const struct vlib vlib_registry = {"process.registry", registry_funcs, NULL, VLIB_SUB};
-const struct vlib vlib_event = {"process.event", NULL, open_event, VLIB_SUB};
+const struct vlib vlib_process = {"process", process_funcs, NULL, VLIB_GLOBAL | VLIB_ALWAYS, NULL};
+const struct vlib vlib_registry = {"process.registry", registry_funcs, NULL, VLIB_SUB, NULL};
+const struct vlib vlib_event = {"process.event", NULL, NULL, VLIB_SUB, event_kinds};

@@ -122,57 +122,48 @@ static const luaL_Reg funcs[] = {
     {NULL, NULL},
 };
 
-static const struct {
-    const char *name;
-    double value;
-} numbers[] = {
-    {"NANOSECOND", 1},
-    {"MICROSECOND", DUR_US},
-    {"MILLISECOND", DUR_MS},
-    {"SECOND", DUR_SEC},
-    {"MINUTE", DUR_MIN},
-    {"HOUR", DUR_HOUR},
-    {"JANUARY", 1},
-    {"FEBRUARY", 2},
-    {"MARCH", 3},
-    {"APRIL", 4},
-    {"MAY", 5},
-    {"JUNE", 6},
-    {"JULY", 7},
-    {"AUGUST", 8},
-    {"SEPTEMBER", 9},
-    {"OCTOBER", 10},
-    {"NOVEMBER", 11},
-    {"DECEMBER", 12},
-    {"SUNDAY", 0},
-    {"MONDAY", 1},
-    {"TUESDAY", 2},
-    {"WEDNESDAY", 3},
-    {"THURSDAY", 4},
-    {"FRIDAY", 5},
-    {"SATURDAY", 6},
-};
-
-static const char *const layouts[][2] = {
-#define X(name, text) {#name, text},
-    TIMELAYOUT_MAP(X)
-#undef X
-};
-
-static void open_time(lua_State *L) {
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        lua_pushnumber(L, numbers[i].value);
-        lua_setfield(L, -2, numbers[i].name);
-    }
-    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++) {
-        lua_pushstring(L, layouts[i][1]);
-        lua_setfield(L, -2, layouts[i][0]);
-    }
-    struct zone utc = zone_utc(), local = zone_local();
-    vloc_push(L, &utc);
-    lua_setfield(L, -2, "utc");
-    vloc_push(L, &local);
-    lua_setfield(L, -2, "localtz");
+static void push_utc(lua_State *L) {
+    struct zone z = zone_utc();
+    vloc_push(L, &z);
 }
 
-const struct vlib vlib_time = {"time", funcs, open_time, VLIB_GLOBAL};
+static void push_local(lua_State *L) {
+    struct zone z = zone_local();
+    vloc_push(L, &z);
+}
+
+static const struct vlib_value values[] = {
+    {"NANOSECOND", .number = 1},
+    {"MICROSECOND", .number = DUR_US},
+    {"MILLISECOND", .number = DUR_MS},
+    {"SECOND", .number = DUR_SEC},
+    {"MINUTE", .number = DUR_MIN},
+    {"HOUR", .number = DUR_HOUR},
+    {"JANUARY", .number = 1},
+    {"FEBRUARY", .number = 2},
+    {"MARCH", .number = 3},
+    {"APRIL", .number = 4},
+    {"MAY", .number = 5},
+    {"JUNE", .number = 6},
+    {"JULY", .number = 7},
+    {"AUGUST", .number = 8},
+    {"SEPTEMBER", .number = 9},
+    {"OCTOBER", .number = 10},
+    {"NOVEMBER", .number = 11},
+    {"DECEMBER", .number = 12},
+    {"SUNDAY", .number = 0},
+    {"MONDAY", .number = 1},
+    {"TUESDAY", .number = 2},
+    {"WEDNESDAY", .number = 3},
+    {"THURSDAY", .number = 4},
+    {"FRIDAY", .number = 5},
+    {"SATURDAY", .number = 6},
+#define X(name, layout) {#name, .text = layout},
+    TIMELAYOUT_MAP(X)
+#undef X
+        {"utc", .push = push_utc},
+    {"localtz", .push = push_local},
+    {NULL},
+};
+
+const struct vlib vlib_time = {"time", funcs, NULL, VLIB_GLOBAL, values};

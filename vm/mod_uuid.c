@@ -243,4 +243,4 @@ static const luaL_Reg funcs[] = {
     {NULL, NULL},
 };
 
-const struct vlib vlib_uuid = {"uuid", funcs, NULL, 0};
+const struct vlib vlib_uuid = {"uuid", funcs, NULL, 0, NULL};

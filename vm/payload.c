@@ -32,12 +32,6 @@ static const char *const format_text[] = {
 #undef X
 };
 
-static const char *const format_name[] = {
-#define X(name, text) #name,
-    FORMATS(X)
-#undef X
-};
-
 enum { WHY_MAX = 400 };
 
 /* Its environment table: [1] the value. */
@@ -242,13 +236,13 @@ static int payload_new(lua_State *L) {
     return 1;
 }
 
-static void open_format(lua_State *L) {
-    for (int i = 0; i < FORMAT_COUNT; i++) {
-        lua_pushstring(L, format_text[i]);
-        lua_setfield(L, -2, format_name[i]);
-    }
-}
+static const struct vlib_value format_values[] = {
+#define X(name, format) {#name, .text = format},
+    FORMATS(X)
+#undef X
+        {NULL},
+};
 
 static const luaL_Reg funcs[] = {{"new", payload_new}, {NULL, NULL}};
-const struct vlib vlib_payload = {"payload", funcs, NULL, VLIB_GLOBAL};
-const struct vlib vlib_payload_format = {"payload.format", NULL, open_format, VLIB_SUB};
+const struct vlib vlib_payload = {"payload", funcs, NULL, VLIB_GLOBAL, NULL};
+const struct vlib vlib_payload_format = {"payload.format", NULL, NULL, VLIB_SUB, format_values};

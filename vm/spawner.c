@@ -397,7 +397,7 @@ static int ctx_all(lua_State *L) {
 }
 
 static const luaL_Reg ctx_funcs[] = {{"get", ctx_get}, {"all", ctx_all}, {NULL, NULL}};
-const struct vlib vlib_ctx = {"ctx", ctx_funcs, NULL, 0};
+const struct vlib vlib_ctx = {"ctx", ctx_funcs, NULL, 0, NULL};
 
 /* --- the module funcs: calls as processes ---------------------------------------------------------------------------- */
 
@@ -448,4 +448,4 @@ const struct vtype_desc vtype_desc_EXECUTOR = {executor_methods, NULL};
 
 static const luaL_Reg funcs_funcs[] = {
     {"call", funcs_call}, {"async", funcs_async}, {"new", funcs_new}, {NULL, NULL}};
-const struct vlib vlib_funcs = {"funcs", funcs_funcs, NULL, 0};
+const struct vlib vlib_funcs = {"funcs", funcs_funcs, NULL, 0, NULL};

@@ -89,4 +89,4 @@ static void open_string(lua_State *L) {
     lua_setfield(L, -2, "__call");
 }
 
-const struct vlib vlib_string_wippy = {"string.wippy", NULL, open_string, VLIB_HIDDEN | VLIB_CALLABLE};
+const struct vlib vlib_string_wippy = {"string.wippy", NULL, open_string, VLIB_HIDDEN | VLIB_CALLABLE, NULL};

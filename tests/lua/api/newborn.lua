@@ -22,14 +22,16 @@ function does.event()
     return { e.kind, e.reason }
 end
 
-function does.link(peer)
+function does.link(peer, parent)
     assert(process.link(peer))
+    process.send(parent, "ready", process.pid())
     process.inbox():receive()
     error("on purpose")
 end
 
-function does.watch(peer)
+function does.watch(peer, parent)
     assert(process.monitor(peer))
+    process.send(parent, "ready", process.pid())
     repeat local e = process.events():receive() until e.from == peer
     return "seen"
 end

@@ -1,9 +1,8 @@
 -- lua-api.md, section 2: whatever reaches a process before it ran for the first time. Its entry only defines, so that
--- from the second spawn on it waits for its turn without a state (vm/newborn.h); on a host with one worker, which is
--- ours for as long as we do not wait.
+-- from the second spawn on it waits for its turn without a state (vm/newborn.h).
 local HOST, ECHO = "app:single", "app.test.api:newborn"
 local wippy = boolean ~= nil
-local events = process.events()
+local events, ready = process.events(), process.listen("ready")
 
 local function value_of(e)
     if wippy then return e.result and e.result.value end
@@ -17,6 +16,10 @@ local function exit_of(pid)
         if e.kind == process.event.EXIT then exits[e.from] = e end
     end
     return exits[pid]
+end
+
+local function await_ready(pid)
+    repeat until ready:receive() == pid
 end
 
 assert(process.exec(ECHO, HOST, "first"))
@@ -51,13 +54,14 @@ describe("2. Before a process runs for the first time", function()
     end)
     it("it can be linked and goes with its peer", function()
         local a = assert(process.spawn_monitored(ECHO, HOST, "collect", 1))
-        local b = assert(process.spawn_monitored(ECHO, HOST, "link", a))
+        local b = assert(process.spawn_monitored(ECHO, HOST, "link", a, process.pid()))
         assert(process.terminate(b))
-        assert.equal("process terminated", exit_of(b).error:message())
-        assert(process.terminate(a))
+        assert.equal(errors.CANCELED, exit_of(b).error:kind())
+        process.terminate(a) -- unless the link was there already
         exit_of(a)
         local c = assert(process.spawn_monitored(ECHO, HOST, "collect", 1))
-        local d = assert(process.spawn_monitored(ECHO, HOST, "link", c))
+        local d = assert(process.spawn_monitored(ECHO, HOST, "link", c, process.pid()))
+        await_ready(d)
         assert(process.send(d, "go", 1))
         assert.match("^linked process failed: ", exit_of(c).error:message())
         exit_of(d)
@@ -66,7 +70,8 @@ describe("2. Before a process runs for the first time", function()
         local a = assert(process.spawn_monitored(ECHO, HOST, "collect", 1))
         assert(process.registry.register("newborn", a))
         assert.equal(a, process.registry.lookup("newborn"))
-        local b = assert(process.spawn_monitored(ECHO, HOST, "watch", a))
+        local b = assert(process.spawn_monitored(ECHO, HOST, "watch", a, process.pid()))
+        await_ready(b)
         assert(process.send("newborn", "t", 5))
         assert.same({ 5 }, value_of(exit_of(a)))
         assert.equal("seen", value_of(exit_of(b)))
