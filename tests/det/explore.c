@@ -26,6 +26,7 @@ struct cell {
     void (*message)(struct cell *c, struct proc *p, struct msg *m);
     enum step (*step)(struct cell *c, struct proc *p);
     /* the scenario's own */
+    bool spared; /* nobody kills it: it must not end as if */
     struct cell *peer;
     int goal;
 };
@@ -82,6 +83,7 @@ static void cell_close(struct proc *p) {
     struct cell *c = p->data;
     SIM_CHECK(c->closed++ == 0);
     SIM_CHECK(c->inside == 0);
+    SIM_CHECK(!c->spared || !p->failure);
     SIM_CHECK(!proc_alive(sched_self, p->pid));
 }
 
@@ -548,6 +550,88 @@ static void later_signal(void) {
     signalled(14);
 }
 
+/* --- upgrade against send: a process whose behaviour's data changes under its mail ------------------------------------------------------------------------ */
+
+/* A cell like this one takes its place, as a new state does; what comes from now on is for that one. */
+static enum step make_way(struct cell *c, struct proc *p) {
+    if (c->goal == 0 || c->mail < 2)
+        return STEP_WAIT;
+    struct cell *next = &w.cells[w.spawned++];
+    *next = (struct cell){.pid = c->pid, .message = c->message, .step = make_way, .goal = c->goal - 1};
+    p->data = next;
+    c->closed++;
+    return sim_random(2) ? STEP_AGAIN : STEP_WAIT;
+}
+static enum step watch_only(struct cell *c, struct proc *p) {
+    if (c->steps == 1)
+        SIM_CHECK(proc_monitor(p, c->peer->pid) == REL_OK);
+    return STEP_WAIT;
+}
+static void upgrade_send(void) {
+    open_world(2);
+    receiver = cell_spawn((struct spawn){0}, (struct cell){.message = in_order, .step = make_way, .goal = 3});
+    struct cell *watcher = cell_spawn((struct spawn){0}, (struct cell){.step = watch_only, .peer = receiver});
+    for (uintptr_t i = 0; i < 3; i++)
+        outside(send_three, (void *)i);
+    settle();
+    int sum = 0;
+    for (int i = 0; i < w.spawned; i++)
+        sum += w.cells[i].mail;
+    SIM_CHECK(sum == 9 && w.spawned >= 3 && watcher->exits == 0); /* it was upgraded at least once */
+    kill_victim(NULL);
+    settle();
+    SIM_CHECK(watcher->exits == 1 && w.cells[w.spawned - 1].closed == 1);
+    close_world();
+}
+
+/* --- slots and cells used again, against signals that come late --------------------------------------------------------------------------------------------- */
+
+static void for_me(struct cell *c, struct proc *p, struct msg *m) {
+    if (m->kind == MSG_USER)
+        SIM_CHECK(number_of(m) == c->pid.n);
+}
+static enum step raise_mayflies(struct cell *c, struct proc *p) {
+    if (w.spawned < CELLS - 2) {
+        for (int i = 0; i < 2; i++)
+            cell_spawn(
+                (struct spawn){.parent = p, .monitor = true},
+                (struct cell){
+                    .step = some_steps, .message = for_me, .spared = true, .goal = 1 + (int)sim_random(2)});
+        return sim_random(2) ? STEP_AGAIN : STEP_WAIT;
+    }
+    return STEP_WAIT;
+}
+static void come_late(void *arg) {
+    for (int i = 0; i < 12; i++) {
+        rest(2000);
+        struct cell *c = &w.cells[sim_random((uint64_t)w.spawned)];
+        if (c == w.cells)
+            continue;
+        switch (sim_random(3)) {
+        case 0:
+            c->spared = false;
+            proc_kill(sched_self, c->pid, why());
+            break;
+        case 1:
+            proc_cancel(sched_self, c->pid, (struct pid){0}, "why", 3);
+            break;
+        default:
+            mail((struct pid){0}, c->pid, c->pid.n);
+        }
+    }
+}
+static void recycle_late(void) {
+    open_world(2);
+    struct cell *parent = cell_spawn((struct spawn){0}, (struct cell){.step = raise_mayflies});
+    for (int i = 0; i < 2; i++)
+        outside(come_late, NULL);
+    settle();
+    SIM_CHECK(parent->exits == w.spawned - 1);
+    for (int i = 1; i < w.spawned; i++)
+        SIM_CHECK(w.cells[i].closed == 1);
+    close_world();
+}
+
 /* --- the program ------------------------------------------------------------------------------------------------------------------------------------------- */
 
 static const struct scenario {
@@ -560,6 +644,7 @@ static const struct scenario {
     {"cancel_stop", cancel_stop},   {"timer_stop", timer_stop},
     {"rescale", rescale},           {"give_away", give_away},
     {"slot_signal", slot_signal},   {"later_signal", later_signal},
+    {"upgrade_send", upgrade_send}, {"recycle_late", recycle_late},
 };
 enum { SCENARIOS = sizeof scenarios / sizeof scenarios[0] };
 
