@@ -7,12 +7,13 @@ import random
 import re
 import resource
 import signal
+import socket
 import time
 import unittest
 import urllib.error
 import urllib.request
 
-from programs import HEAD, PATIENCE, ROOT, TROUPED, Case, entry, service
+from programs import HEAD, PATIENCE, ROOT, TROUPE, TROUPED, Case, entry, service
 
 WAIT = "process.events():receive()"
 
@@ -510,6 +511,12 @@ class Writing(Case):
             self.assertEqual(os.fstat(err.fileno()).st_size, 0, "events went to the journal's socket")
 
 
+def parents(path):
+    while path != "/":
+        path = os.path.dirname(path)
+        yield path
+
+
 def limited(which, value):
     return lambda: resource.setrlimit(which, (value, value))
 
@@ -518,6 +525,35 @@ class Limits(Case):
     def test_few_descriptors(self):
         daemon = self.daemon(HEAD + waiting() + service("s", "waiter"), preexec_fn=limited(resource.RLIMIT_NOFILE, 64))
         self.assertEqual(daemon.stop(), 0)
+
+    def test_few_descriptors_for_many_clients(self):
+        """Clients of the control socket beyond the limit wait or are turned away; the daemon runs on, and others come in later."""
+        text = HEAD.replace('control: {socket: ""}', "control: {socket: control.sock}")
+        daemon = self.daemon(text + waiting() + service("s", "waiter"), preexec_fn=limited(resource.RLIMIT_NOFILE, 64))
+        clients = []
+        for _ in range(100):
+            client = socket.socket(socket.AF_UNIX)
+            clients.append(client)
+            client.settimeout(PATIENCE)
+            client.connect(self.path("control.sock"))
+        for client in clients:
+            client.close()
+        client = self.run_to_end(TROUPE, "--socket", self.path("control.sock"), "ps")
+        self.assertEqual(client.status, 0, client.err)
+        self.assertIn("app:waiter", client.out)
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_read_only_directory_for_the_socket(self):
+        """A socket asked for that cannot be made ends the start; without one at the shipped place the daemon runs."""
+        os.chmod(self.folder.name, 0o755)
+        os.mkdir(self.path("ro"), 0o555)
+        drop = (lambda: os.setuid(65534)) if os.getuid() == 0 else None  # to root nothing is read-only
+        if drop and not all(os.stat(d).st_mode & 1 for d in parents(TROUPED)):
+            self.skipTest("%s: another user cannot reach it" % TROUPED)
+        text = HEAD.replace('control: {socket: ""}', "control: {socket: %s}")
+        daemon = self.daemon(text % self.path("ro/control.sock"), ready=False, preexec_fn=drop)
+        self.assertEqual(daemon.wait(), 74)
+        self.assertRegex(daemon.err, r'level=error msg="cannot start" reason=".*ro/control\.sock.*(Permission denied|Read-only)')
 
     def test_no_descriptors(self):
         self.put("troupe.yaml", HEAD)
