@@ -19,8 +19,11 @@
 #include "vm/timer.h"
 #include "vm/vm_impl.h"
 
-/* A state that has grown by more than this is collected before it is pooled, and closed if that does not help. */
+/* A state that has grown by more than this is collected before it is pooled. */
 #define GROWTH_KEPT (48u * 1024)
+
+/* And it is closed if it is still larger by this; all libraries together, with the module `test`, take less. */
+#define LIBRARIES_KEPT (144u * 1024)
 
 /* Room for arguments and results that a pooled state keeps. */
 #define ARGS_KEPT 4096
@@ -245,6 +248,12 @@ void life_begin(struct vstate *vs, struct proc *p) {
 /* Needs no protection: nothing here takes memory, and the only finalisers are our own. */
 static void clear(lua_State *L, struct vstate *vs) {
     env_end(L, vs);
+    if (!vs->env_clean) { /* the chunk is not to keep alive what the process has left in its globals */
+        lua_rawgeti(L, LUA_REGISTRYINDEX, REG_CHUNK);
+        lua_rawgeti(L, LUA_REGISTRYINDEX, REG_BASE);
+        lua_setfenv(L, -2);
+        lua_settop(L, -2);
+    }
     lua_State *co = vs->main.co;
     if (co && lua_status(co) == 0 && vs->main.state == TASK_DEAD) {
         lua_settop(co, 0);
@@ -253,6 +262,9 @@ static void clear(lua_State *L, struct vstate *vs) {
         lua_rawseti(L, LUA_REGISTRYINDEX, REG_MAIN);
     }
     if (vs->memory > vs->baseline + GROWTH_KEPT)
+        lua_gc(L, LUA_GCCOLLECT, 0);
+    if (vs->memory >
+        vs->baseline + LIBRARIES_KEPT) /* objects with finalisers go, with what they hold, in the second */
         lua_gc(L, LUA_GCCOLLECT, 0);
 }
 
@@ -278,7 +290,7 @@ void life_end(struct vstate *vs) {
     if (vs->pressed)
         life_relax(vs);
     clear(vs->L, vs);
-    if (vs->memory > vs->baseline + GROWTH_KEPT) {
+    if (vs->memory > vs->baseline + LIBRARIES_KEPT) {
         life_close(vs);
         return;
     }

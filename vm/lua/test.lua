@@ -10,7 +10,8 @@ local base = lib("_base")
 local error, pcall, select, tostring, type = base.error, base.pcall, base.select, base.tostring, base.type
 local ipairs, next, pairs, setmetatable, xpcall = base.ipairs, base.next, base.pairs, base.setmetatable, base.xpcall
 local rawequal, getmetatable, tonumber = base.rawequal, base.getmetatable, base.tonumber
-local format, concat = string.format, table.concat
+-- As functions: the methods of strings are the program's, which may have replaced them.
+local find, format, gmatch, gsub, sub, concat = string.find, string.format, string.gmatch, string.gsub, string.sub, table.concat
 
 local TOPIC = "test"
 
@@ -18,7 +19,7 @@ local TOPIC = "test"
 
 local function show(v, depth, seen)
     if type(v) == "string" then
-        return format("%q", #v > 200 and v:sub(1, 200) .. "…" or v)
+        return format("%q", #v > 200 and sub(v, 1, 200) .. "…" or v)
     end
     if type(v) ~= "table" or getmetatable(v) ~= nil then
         return tostring(v)
@@ -44,7 +45,7 @@ local function show(v, depth, seen)
     table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
     for i = 1, #keys < 50 and #keys or 50 do
         local k = keys[i]
-        local name = type(k) == "string" and k:find("^[%a_][%w_]*$") and k or "[" .. show(k, depth + 1, seen) .. "]"
+        local name = type(k) == "string" and find(k, "^[%a_][%w_]*$") and k or "[" .. show(k, depth + 1, seen) .. "]"
         parts[#parts + 1] = name .. " = " .. show(v[k], depth + 1, seen)
     end
     seen[v] = nil
@@ -103,7 +104,7 @@ end
 
 function checks.match(n, pattern, got)
     local ok = type(got) == "string" or type(got) == "userdata"
-    return ok and tostring(got):find(pattern) ~= nil, format("expected a match of %s, got %s", show(pattern), show(got))
+    return ok and find(tostring(got), pattern) ~= nil, format("expected a match of %s, got %s", show(pattern), show(got))
 end
 
 function checks.contain(n, want, got)
@@ -115,7 +116,7 @@ function checks.contain(n, want, got)
         end
         return false, format("expected %s in %s", show(want), show(got))
     end
-    return tostring(got):find(tostring(want), 1, true) ~= nil, format("expected %s in %s", show(want), show(got))
+    return find(tostring(got), tostring(want), 1, true) ~= nil, format("expected %s in %s", show(want), show(got))
 end
 
 function checks.near(n, want, got, tolerance)
@@ -152,7 +153,7 @@ function checks.error(n, fn, want)
     if n < 2 then
         return true, format("expected no error, got %s", show(err))
     end
-    local position = type(err) == "string" and err:gsub("^[^\n]-:%d+: ", "") or tostring(err)
+    local position = type(err) == "string" and gsub(err, "^[^\n]-:%d+: ", "") or tostring(err)
     return same(err, want) or position == tostring(want), format("expected the error %s, got %s", show(want), show(err))
 end
 
@@ -161,7 +162,7 @@ function checks.error_match(n, fn, pattern)
     if ok then
         return false, "expected an error, none was raised"
     end
-    return tostring(err):find(pattern) ~= nil, format("expected an error like %s, got %s", show(pattern), show(err))
+    return find(tostring(err), pattern) ~= nil, format("expected an error like %s, got %s", show(pattern), show(err))
 end
 
 function checks.error_object(n, kind, got)
@@ -187,20 +188,20 @@ checks.error_matches, checks.matches_error, checks.have_length = checks.error_ma
 
 local constants = { ["true"] = true, ["false"] = false, ["True"] = true, ["False"] = false }
 local types = {}
-for name in ("string number table boolean function userdata thread"):gmatch("%a+") do
+for name in gmatch("string number table boolean function userdata thread", "%a+") do
     types[name] = true
 end
 
 -- Words that only make it read well.
 local filler = {}
-for word in ("is are was has have be to does do a an the of"):gmatch("%a+") do
+for word in gmatch("is are was has have be to does do a an the of", "%a+") do
     filler[word] = true
 end
 
 -- The check that a name means, and whether it is turned round; nil: no such name.
 local function find_check(key, negated)
     local rest = {}
-    for word in key:gmatch("[^_]+") do
+    for word in gmatch(key, "[^_]+") do
         if word == "not" or word == "no" or word == "Not" then
             negated = not negated
         elseif not (filler[word] and #rest == 0) then
@@ -218,14 +219,14 @@ local function call_check(name, negated, reversed, n, ...)
     local ok, why
     if constants[name] ~= nil then
         local got = ...
-        ok, why = got == constants[name], format("expected %s, got %s", name:lower(), show(got))
+        ok, why = got == constants[name], format("expected %s, got %s", string.lower(name), show(got))
     elseif name == "nil" or name == "Nil" then
         local got = ...
         ok, why = got == nil, format("expected nil, got %s", show(got))
     elseif types[name] then
         local got = ...
         ok, why = type(got) == name, format("expected a %s, got %s", name, show(got))
-    elseif reversed and not name:find("error") and not name:find("raise") and n >= 2 then
+    elseif reversed and not find(name, "error") and not find(name, "raise") and n >= 2 then
         local got, want = ...
         ok, why = checks[name](n, want, got, select(3, ...))
     else
@@ -248,7 +249,7 @@ local function chain(prefix)
             local joined = prefix == "" and tostring(key) or prefix .. "_" .. tostring(key)
             local name, negated = find_check(joined, false)
             if name ~= "" and not known(name) then
-                error("assert." .. joined:gsub("_", ".") .. ": no such assertion", 2)
+                error("assert." .. gsub(joined, "_", ".") .. ": no such assertion", 2)
             end
             return chain(joined)
         end,
@@ -374,8 +375,8 @@ local function trace(err)
     local text = type(err) == "userdata" and tostring(err) or type(err) == "string" and err or show(err)
     local stack = type(err) == "userdata" and err.stack and err:stack() or errors.new(text):stack()
     local lines = {}
-    for line in stack:gmatch("[^\n]+") do
-        if not line:find("vm/lua/test.lua", 1, true) and not line:find("[C]: in function", 1, true) then
+    for line in gmatch(stack, "[^\n]+") do
+        if not find(line, "vm/lua/test.lua", 1, true) and not find(line, "[C]: in function", 1, true) then
             lines[#lines + 1] = line
         end
     end
@@ -426,7 +427,7 @@ local function run_one(t, enter)
 end
 
 local function matches(name, filter)
-    return not filter or name:find(filter) ~= nil
+    return not filter or find(name, filter) ~= nil
 end
 
 -- The main of a test file. `plan` comes from the driver; without one the file prints TAP by itself.
@@ -481,7 +482,7 @@ local function run_file(body, plan)
                 original((status == "fail" and "not ok " or "ok ") .. i .. " - " .. t.name
                     .. (status == "skip" and " # SKIP " .. message or ""))
                 if status == "fail" then
-                    original("# " .. (message:gsub("\n", "\n# ")))
+                    original("# " .. (gsub(message, "\n", "\n# ")))
                 end
             end
         end
@@ -524,16 +525,16 @@ local function printer(plan)
     end
     local p, failed = {}, {}
     local function note(prefix, text)
-        for line in (text .. "\n"):gmatch("(.-)\n") do
+        for line in gmatch(text .. "\n", "(.-)\n") do
             print(prefix .. line)
         end
     end
     function p.result(r)
         n = n + 1
         if plan.tap then
-            local name = (r.suite .. ": " .. r.name):gsub("#", "\\#"):gsub("\n", " ")
+            local name = gsub((gsub(r.suite .. ": " .. r.name, "#", "\\#")), "\n", " ")
             print((r.status == "fail" and "not ok " or "ok ") .. n .. " - " .. name
-                .. (r.status == "skip" and " # SKIP " .. tostring(r.message):gsub("\n", " ") or ""))
+                .. (r.status == "skip" and " # SKIP " .. gsub(tostring(r.message), "\n", " ") or ""))
             if r.status == "fail" then
                 note("# ", r.message .. (r.stack and "\n" .. r.stack or ""))
                 if r.output and r.output ~= "" then

@@ -33,7 +33,7 @@ local function payload(msg)
 end
 
 local function pid_like(pid)
-    assert.match("^{app:processes|0x%x%x%x%x%x+}$", pid)
+    assert.match("^{app:%l+|0x%x%x%x%x%x+}$", pid)
 end
 
 describe("seed", function()
