@@ -50,7 +50,8 @@ static unsigned workers_of(const struct hosts *hs, const struct config *c, const
     return (unsigned)n;
 }
 
-/* What the vm shall know of the host from now on. Processes read it at any time, so it is never changed, only replaced. */
+/* What the vm shall know of the host from now on. Processes read it at any time: it is never changed nor freed, but hosts share
+ * what is equal. */
 static bool set_view(struct hosts *hs, struct host *h, const struct config *c, const struct cfg_host *cfg) {
     const struct vm_host vm = {.jit = jits[cfg->jit],
                                .compat = cfg_compat(c, NULL, cfg) == CFG_COMPAT_WIPPY ? VM_COMPAT_WIPPY
@@ -59,12 +60,17 @@ static bool set_view(struct hosts *hs, struct host *h, const struct config *c, c
                                .max_coroutines = (uint32_t)cfg->max_coroutines};
     if (h->user && memcmp(h->user, &vm, sizeof vm) == 0)
         return true;
-    struct host_view *v = mem_calloc(1, sizeof *v);
-    if (!v)
-        return false;
-    v->vm = vm;
-    v->next = hs->views;
-    hs->views = v;
+    struct host_view *v = hs->views;
+    while (v && memcmp(&v->vm, &vm, sizeof vm) != 0)
+        v = v->next;
+    if (!v) {
+        v = mem_calloc(1, sizeof *v);
+        if (!v)
+            return false;
+        v->vm = vm;
+        v->next = hs->views;
+        hs->views = v;
+    }
     __atomic_store_n(&h->user, &v->vm,
                      __ATOMIC_RELEASE); /* partner: the dependent load of whoever reads it */
     return true;

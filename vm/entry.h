@@ -5,10 +5,10 @@
  * The fields are constant after vm_code_add; the pool has its own lock, taken once per half magazine
  * of states (vm/pool.h).
  *
- * Sets are reference-counted too: the vm holds the installed one, and each worker the one that it looked into last
+ * Sets are reference-counted too: the vm holds the installed one, and each worker the two that it looked into last
  * (vm/pool.c), so that looking up takes neither lock nor count. When another set is installed, the old one's entries are
  * retired: their pooled states are closed, at once or when a worker next takes or gives one, and what a set
- * holds goes with the last worker that looks into a newer one. An idle worker so keeps one old set, not more.
+ * holds goes with the last worker that looks into newer ones. An idle worker so keeps two old sets, not more.
  */
 #ifndef VM_ENTRY_H
 #define VM_ENTRY_H
@@ -62,8 +62,8 @@ void ventry_release(struct ventry *e);
 
 void vm_code_release(struct vm_code *c); /* NULL: nothing. Any attached thread. */
 
-/* In the installed set; NULL when unknown. A worker's thread, or the owner's; the result is valid until this thread calls it
- * again or, on a worker, the process gives way. */
+/* In the installed set; NULL when unknown. A worker's thread, or the owner's. The result is valid until this thread has called
+ * it twice more, or the process gives way; what is kept longer is held. */
 struct ventry *ventry_find(struct vm *vm, const char *id, size_t len);
 
 /* Whether its processes on such a host (NULL: an unknown one) speak the dialect of Wippy. */

@@ -15,7 +15,8 @@ struct magazine {
 };
 
 struct worker_pool {
-    struct vm_code *code; /* a reference; what pool_code gave last */
+    /* References: what pool_code gave last, and another before, of which the caller may still have something in hand. */
+    struct vm_code *code, *before;
     /* In no magazine are states of entries that were retired before this generation of the code; on the way to `target`,
      * `swept` slots have been looked at. */
     unsigned generation, target, swept;
@@ -162,7 +163,8 @@ static struct vm_code *change_code(struct vm *vm, struct worker_pool *pool) {
         atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
     pthread_mutex_unlock(&vm->code_lock);
     if (pool) { /* without memory for one: the reference is never given back */
-        vm_code_release(pool->code);
+        vm_code_release(pool->before);
+        pool->before = pool->code;
         pool->code = c;
     }
     return c;
@@ -188,6 +190,7 @@ void pool_worker_ended(struct worker *w) {
             life_close(m->states[--m->n]);
         mem_free(m);
     }
+    vm_code_release(pool->before);
     vm_code_release(pool->code);
     mem_free(pool);
     w->user = NULL;

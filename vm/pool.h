@@ -23,7 +23,7 @@ void pool_give(struct vstate *vs);
 /* The entry's states are not kept any more, those in the shared list closed; what workers have, they close themselves. */
 void pool_retire(struct vm *vm, struct ventry *e);
 
-/* The installed code, valid until the calling thread asks again; NULL: none. A worker's thread, or the owner's. */
+/* The installed code, valid until the calling thread has asked twice more; NULL: none. A worker's thread, or the owner's. */
 struct vm_code *pool_code(struct vm *vm);
 
 /* The worker ends: its magazines go. In its thread. */
