@@ -336,7 +336,7 @@ $(B)/compile_commands.json: FORCE
 
 # --- installing and packaging ---------------------------------------------------------------------------------------
 
-.PHONY: install uninstall dist deb clean help
+.PHONY: install uninstall dist deb check-package clean help
 install: all ## install below PREFIX (/usr/local), configuration in SYSCONFDIR (/etc); DESTDIR for staging
 	@PREFIX=$(PREFIX) SYSCONFDIR=$(SYSCONFDIR) DESTDIR=$(DESTDIR) scripts/install $(P)
 
@@ -352,6 +352,10 @@ deb: ## Debian package, build/deb/*.deb
 	@scripts/setup build package
 	@scripts/build-luajit
 	@scripts/deb $(VERSION)
+
+check-package: deb ## install, use and purge the Debian package in a container with a systemd of its own (root)
+	@scripts/setup container
+	@tests/package/run
 
 clean: ## remove what was built, except LuaJIT
 	@rm -rf $(B)/obj $(B)/gen $(B)/man $(B)/completion $(B)/editor $(B)/tests $(B)/deb $(B)/trouped $(B)/troupe $(B)/*.tar.xz \
