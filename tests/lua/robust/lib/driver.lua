@@ -43,8 +43,10 @@ local function wait_exit(pid, limit)
 end
 
 local function ms_since(t)
-    return time.now():sub(t):milliseconds()
+    return time.now():sub(t):microseconds() / 1000
 end
+
+local took -- the last process.terminate that was measured, ms
 
 -- Why it went wrong, or nil.
 local function check(name, expect, kind, text)
@@ -63,7 +65,7 @@ local function check(name, expect, kind, text)
         if result[1] then
             return "spawn returned a pid"
         end
-        local took = ms_since(t)
+        took = ms_since(t)
         return took > AT_MOST and ("terminate took " .. took .. " ms") or nil
     end
     local pid, err = process.spawn_monitored(entry, HOST)
@@ -84,7 +86,7 @@ local function check(name, expect, kind, text)
         if not event then
             return "terminate does not end it"
         end
-        local took = ms_since(t)
+        took = ms_since(t)
         if took > AT_MOST then
             return "terminate took " .. took .. " ms"
         end
@@ -115,9 +117,13 @@ return {
         for _, case in ipairs({ ... }) do
             local name, expect, kind, text = case:match("^(.-)|(%a+) ?(%a*) ?(.*)$")
             local before, t = rounds(pair), time.now()
-            local why = check(name, expect, kind, text)
-            if why and why:find("^terminate took") then -- a busy machine may do that once
+            took = nil
+            local why
+            for _ = 1, 5 do -- a busy machine may take its time, though not always
                 why = check(name, expect, kind, text)
+                if not (why and why:find("^terminate took")) then
+                    break
+                end
             end
             -- Time alone is no progress: at least as many rounds as slices went by.
             local wanted = math.floor(ms_since(t) / 20)
@@ -128,7 +134,7 @@ return {
                 end
                 time.sleep("1ms")
             end
-            print((why and "not ok " or "ok ") .. name .. (why and ": " .. why or ""))
+            print((why and "not ok " or "ok ") .. name .. (why and ": " .. why or took and " in " .. took .. " ms" or ""))
         end
     end,
 }
