@@ -97,7 +97,15 @@ class VerbCase(Case):
         self.env = {**os.environ, "TROUPE_SOCKET": self.socket, "LC_ALL": "C.UTF-8"}
 
     def up(self, more="", control="", **options):
-        return self.daemon(head(self.socket, control) + ENTRIES + more, **options)
+        daemon = self.daemon(head(self.socket, control) + ENTRIES + more, **options)
+        self.addCleanup(self.ends_well, daemon)
+        return daemon
+
+    def ends_well(self, daemon):
+        """Whatever was done to it, it is there and stops as it should; unless it has ended, which the test has seen to."""
+        if daemon.process.poll() is None:
+            self.assertEqual(daemon.stop(), 0, daemon.err)
+        self.assertNotRegex(daemon.err, "Sanitizer")
 
     def troupe(self, *args, status=OK, **more):
         more.setdefault("env", self.env)
