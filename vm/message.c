@@ -84,12 +84,17 @@ static void wrap_field(lua_State *L) {
  */
 static int message_index(lua_State *L) {
     struct message *o = vtype_check(L, 1, VTYPE_MESSAGE);
-    const char *key = lua_tostring(L, 2);
+    size_t key_len;
+    const char *key = lua_tolstring(L, 2, &key_len);
     if (!key)
         return 0;
-    if (strcmp(key, "topic") == 0) {
+    if (key_len == 5 && memcmp(key, "topic", 5) == 0) {
         lua_pushlstring(L, o->bytes, o->topic_len);
-    } else if (strcmp(key, "payload") == 0) {
+    } else if (key_len == 4 && memcmp(key, "from", 4) == 0) {
+        lua_getmetatable(L, 1);
+        lua_pushvalue(L, 2);
+        lua_rawget(L, -2);
+    } else if (key_len == 7 && memcmp(key, "payload", 7) == 0) {
         push_payload(L, o);
         int type = lua_type(L, -1);
         bool wippy = vstate_of(L)->wippy;
@@ -97,10 +102,6 @@ static int message_index(lua_State *L) {
             payload_wrap(L);
         if (wippy || (type != LUA_TSTRING && type != LUA_TNUMBER))
             wrap_field(L);
-    } else if (strcmp(key, "from") == 0) {
-        lua_getmetatable(L, 1);
-        lua_pushvalue(L, 2);
-        lua_rawget(L, -2);
     } else {
         return 0;
     }

@@ -89,7 +89,9 @@ static struct msg *encode_message(lua_State *L, struct vstate *vs, const char *t
         *results = unsendable(L, CODEC_TOO_LARGE, "");
         return NULL;
     }
-    if (size) {
+    if (n == 0) { /* no payload: no bytes, and nil at the other end */
+        m = user_message(vs, topic, topic_len, 0);
+    } else if (size) {
         m = user_message(vs, topic, topic_len, size);
         if (m)
             codec_scalar_put(&scalar, msg_data(m));
