@@ -48,6 +48,8 @@ class Robust(unittest.TestCase):
     def status(self, pid):
         with open("/proc/%d/status" % pid) as file:
             text = file.read()
+        if "VmRSS" not in text:
+            return None  # it has ended meanwhile
         return (int(re.search(r"VmRSS:\s+(\d+)", text).group(1)), int(re.search(r"Threads:\s+(\d+)", text).group(1)),
                 len(os.listdir("/proc/%d/fd" % pid)))
 
