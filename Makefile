@@ -278,8 +278,8 @@ check-det: ## the scheduler's interleavings, explored by seed (SEED=, SEEDS= how
 SEED  ?= 1
 SEEDS ?= 1000
 
-check-valgrind: ## unit tests under valgrind
-	$(call checked,valgrind,tests,unit)
+check-valgrind: ## unit tests and a small run of the programs under valgrind
+	$(call checked,valgrind,all tests,unit system)
 
 check-system-luajit: ## what holds with Debian's LuaJIT (LUAJIT=system), which cannot interrupt compiled loops
 	@scripts/setup build test luajit

@@ -104,7 +104,7 @@ static void tell(const char *dir) {
 
 int verb_init(const struct options *o) {
     const char *dir = o->args[0];
-    int fd;
+    int fd = -1;
     bool made;
     if (!open_dir(dir, &fd, &made))
         return EXIT_CODE_FAILED;
