@@ -41,6 +41,7 @@ struct msg {
     union {
         struct failure *failure; /* MSG_EXIT, MSG_LINK_DOWN, SIG_KILL: one reference, or NULL */
         void *ptr;
+        uint64_t order; /* MSG_USER, of the receiver's use: its place among all that arrived */
         void (*call)(struct proc *target, struct msg *m); /* SIG_CALL; takes the node over */
     } u;
     void (*release)(struct msg *m); /* NULL: mem_free */

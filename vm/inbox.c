@@ -31,6 +31,7 @@ static void remember_topic(struct vstate *vs, const struct msg *m) {
 }
 
 static void route_user(struct vstate *vs, struct msg *m) {
+    m->u.order = ++vs->arrived;
     struct chan *ch = find_topic(vs, m->bytes, m->topic_len, m->topic_hash);
     remember_topic(vs, m);
     if (!ch)
@@ -278,6 +279,13 @@ int inbox_listen(lua_State *L) {
     return 1;
 }
 
+/* What was delivered before is lost to nobody: it is handed on, in its place, like any message without a listener. */
+static void hand_back(struct vstate *vs, struct msgq *left) {
+    while (left->first && vs->inbox && vs->inbox->receivers)
+        chan_arrive(vs, vs->inbox, msgq_take(left));
+    msgq_merge(vs->inbox ? &vs->inbox->queue : &vs->unclaimed, left);
+}
+
 int inbox_unlisten(lua_State *L) {
     struct vstate *vs = vstate_of(L);
     struct chan *ch = vtype_check(L, 1, VTYPE_CHANNEL);
@@ -289,14 +297,7 @@ int inbox_unlisten(lua_State *L) {
             mem_free(ch->topic);
             vs->charged -= ch->topic_len;
             ch->topic = NULL;
-            /* What was delivered before is lost to nobody: it is handed on like any message without a listener. */
-            struct msgq left = ch->queue;
-            ch->queue = (struct msgq){0};
-            for (struct msg *m; (m = msgq_take(&left));)
-                if (vs->inbox)
-                    chan_arrive(vs, vs->inbox, m);
-                else
-                    msgq_add(&vs->unclaimed, m);
+            hand_back(vs, &ch->queue);
             chan_close(vs, ch);
             anchor_drop(L, vs, ch->anchor);
             ch->anchor = 0;

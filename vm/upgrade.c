@@ -63,9 +63,11 @@ void upgrade_forget(struct vstate *vs) {
 /* --- the change ---------------------------------------------------------------------------------------------------- */
 
 static void hand_over(struct vstate *next, struct msg *m) {
+    struct msgq one = {0};
     switch (m->kind) {
-    case MSG_USER:
-        msgq_add(&next->unclaimed, m);
+    case MSG_USER: /* in its place among those of other topics */
+        msgq_add(&one, m);
+        msgq_merge(&next->unclaimed, &one);
         break;
     case MSG_EXIT:
     case MSG_LINK_DOWN:
@@ -100,10 +102,11 @@ bool upgrade_commit(struct proc *p) {
     for (struct task *t = vs->tasks; t; t = t->all_next)
         hand_over_task(next, t);
     for (struct chan *ch = vs->topics; ch; ch = ch->next_topic)
-        hand_over_all(next, &ch->queue);
+        msgq_merge(&next->unclaimed, &ch->queue);
     if (vs->inbox)
-        hand_over_all(next, &vs->inbox->queue);
-    hand_over_all(next, &vs->unclaimed);
+        msgq_merge(&next->unclaimed, &vs->inbox->queue);
+    msgq_merge(&next->unclaimed, &vs->unclaimed);
+    next->arrived = vs->arrived;
     if (vs->events)
         hand_over_all(next, &vs->events->queue);
     hand_over_all(next, &vs->early_events);

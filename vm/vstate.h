@@ -213,6 +213,7 @@ struct vstate {
     struct task *tasks; /* all but main */
     struct chan *topics, *inbox, *events;
     struct msgq unclaimed; /* messages that nobody listens for yet */
+    uint64_t arrived;      /* MSG_USER so far; what each queue of them is in the order of */
     struct msgq early_events;
     struct msg *in_hand;        /* being turned into a Lua value */
     struct vtimer *timer_list;  /* all of this process */
@@ -246,6 +247,18 @@ static inline struct msg *msgq_take(struct msgq *q) {
         q->n--;
     }
     return m;
+}
+
+/* Moves all of `from` into `to`; both are, and stay, in the order of arrival (MSG_USER only). */
+static inline void msgq_merge(struct msgq *to, struct msgq *from) {
+    struct msgq merged = {0};
+    while (to->first && from->first)
+        msgq_add(&merged, msgq_take(from->first->u.order < to->first->u.order ? from : to));
+    while (to->first)
+        msgq_add(&merged, msgq_take(to));
+    while (from->first)
+        msgq_add(&merged, msgq_take(from));
+    *to = merged;
 }
 
 static inline void vstate_push_word(lua_State *L, enum word w) {
