@@ -636,6 +636,17 @@ class Monitoring(Case):
         self.assertRegex(text, r'(?m)^troupe_service_restarts_total\{service="app:a"\} 0$')
         self.assertEqual(daemon.stop(), 0)
 
+    def test_events_without_room_are_counted(self):
+        flood = entry("flood", main("""local events = require("events")
+            local heard = assert(events.subscribe("x"))
+            for _ = 1, 200 do events.send("x", "kind", "/path") end
+            print("sent") """ + WAIT))
+        daemon = self.daemon('metrics: {listen: "127.0.0.1:0"}\n' + HEAD + flood + service("s", "flood"))
+        port = daemon.await_text(r'msg="metrics are served" listen=127.0.0.1:0 port=(\d+)').group(1)
+        daemon.await_text("^sent$", "out")
+        self.assertRegex(self.get(port, "/metrics")[1], r"(?m)^troupe_events_dropped_total 136$")
+        self.assertEqual(daemon.stop(), 0)
+
     def test_address_in_use(self):
         first = self.daemon('metrics: {listen: "127.0.0.1:0"}\n' + HEAD)
         port = first.await_text(r'listen=127.0.0.1:0 port=(\d+)').group(1)
