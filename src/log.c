@@ -17,6 +17,8 @@
 
 #define EVENTS_LIMIT ((size_t)1 << 20)
 #define PRINT_LIMIT ((size_t)4 << 20)
+/* Drops are told that often at most, and each one is: they are not among what is held back as repeats. */
+#define LOST_EVERY DUR_SEC
 /* Small enough that a slow reader's progress is noticed, large enough to be cheap. */
 #define WRITE_BYTES ((size_t)16 * 1024)
 
@@ -39,6 +41,8 @@ static struct {
     _Atomic uint64_t dropped;         /* relaxed: a figure */
     pthread_mutex_t lock;             /* guards what follows */
     struct repeats repeats;
+    uint64_t lost[2];    /* dropped and not told yet: enum lost */
+    int64_t lost_due_ns; /* not to be told before */
 } the = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static struct outlet *outlet_of(_Atomic(struct outlet *) *place) {
@@ -85,9 +89,11 @@ static void print_failed(void *ud, int error) {
 }
 
 /* `lost`: as in outlet_put. */
-static void put(struct outlet *o, const char *data, size_t len, int64_t patience_ns, uint64_t *lost) {
-    if (!outlet_put(o, data, len, patience_ns, lost))
+static bool put(struct outlet *o, const char *data, size_t len, int64_t patience_ns, uint64_t *lost) {
+    bool taken = outlet_put(o, data, len, patience_ns, lost);
+    if (!taken)
         atomic_fetch_add_explicit(&the.dropped, 1, memory_order_relaxed);
+    return taken;
 }
 
 uint64_t log_dropped(void) {
@@ -96,11 +102,16 @@ uint64_t log_dropped(void) {
 
 /* --- events --------------------------------------------------------------------------------------------------------- */
 
-static void put_record(const struct log_record *r) {
+enum lost { LOST_EVENTS, LOST_PRINT };
+
+static void note_lost(enum lost what, uint64_t count);
+
+/* false: there was no room for it. */
+static bool put_record(const struct log_record *r) {
     enum cfg_format format = (enum cfg_format)atomic_load_explicit(&the.format, memory_order_relaxed);
     struct outlet *o = outlet_of(format == CFG_FORMAT_JOURNAL ? &the.journal : &the.err);
     if (!o)
-        return;
+        return false;
     struct text line;
     uint64_t lost = 0;
     text_open(&line);
@@ -108,11 +119,11 @@ static void put_record(const struct log_record *r) {
         log_format_journal(r, the.program, &line);
     else
         log_format_line(r, format, &line);
-    if (!line.failed)
-        put(o, line.s, line.len, 0, &lost);
+    bool taken = !line.failed && put(o, line.s, line.len, 0, &lost);
     text_close(&line);
     if (lost)
-        log_warn("lines were dropped: the log is slow", LOG_INT("count", lost));
+        note_lost(LOST_EVENTS, lost);
+    return taken;
 }
 
 static void put_summary(const struct repeat *over) {
@@ -132,8 +143,48 @@ static void call_for(int64_t when) {
         outlet_call_at(o, when);
 }
 
-/* In the thread of the outlet `err`: windows are over. */
-static void tell_repeats(void *ud, int64_t now) {
+static void put_lost(enum lost what, uint64_t count) {
+    static const char *const msgs[] = {[LOST_EVENTS] = "lines were dropped: the log is slow",
+                                       [LOST_PRINT] = "lines of print were dropped: their reader is slow"};
+    const struct log_field fields[] = {LOG_INT("count", count), {0}};
+    if (!count || !log_enabled(CFG_LEVEL_WARN) ||
+        put_record(&(struct log_record){.ts = clock_wall_ns(),
+                                        .level = CFG_LEVEL_WARN,
+                                        .msg = msgs[what],
+                                        .msg_len = strlen(msgs[what]),
+                                        .fields = fields}))
+        return;
+    pthread_mutex_lock(&the.lock);
+    the.lost[what] += count; /* to be told another time */
+    pthread_mutex_unlock(&the.lock);
+}
+
+static void tell_lost(int64_t now) {
+    uint64_t events = 0, print = 0;
+    pthread_mutex_lock(&the.lock);
+    bool any = the.lost[LOST_EVENTS] || the.lost[LOST_PRINT];
+    int64_t due = the.lost_due_ns;
+    if (any && now >= due) {
+        events = the.lost[LOST_EVENTS];
+        print = the.lost[LOST_PRINT];
+        the.lost[LOST_EVENTS] = the.lost[LOST_PRINT] = 0;
+        the.lost_due_ns = clock_mono_ns() + LOST_EVERY;
+    }
+    pthread_mutex_unlock(&the.lock);
+    if (any && now < due)
+        call_for(due);
+    put_lost(LOST_EVENTS, events);
+    put_lost(LOST_PRINT, print);
+}
+
+static void note_lost(enum lost what, uint64_t count) {
+    pthread_mutex_lock(&the.lock);
+    the.lost[what] += count;
+    pthread_mutex_unlock(&the.lock);
+    tell_lost(clock_mono_ns());
+}
+
+static void tell_repeats(int64_t now) {
     for (;;) {
         struct repeat over;
         pthread_mutex_lock(&the.lock);
@@ -146,6 +197,12 @@ static void tell_repeats(void *ud, int64_t now) {
         }
         put_summary(&over);
     }
+}
+
+/* In the thread of the outlet `err`: what waited for its time may have to be told. */
+static void tell_due(void *ud, int64_t now) {
+    tell_repeats(now);
+    tell_lost(now);
 }
 
 static bool admit(enum cfg_level level, const struct log_who *who, const char *msg, size_t msg_len,
@@ -178,10 +235,6 @@ void log_event(enum cfg_level level, const struct log_who *who, const char *msg,
         .ts = clock_wall_ns(), .level = level, .msg = msg, .msg_len = msg_len, .who = who, .fields = fields});
 }
 
-static void warn_lost(uint64_t lost) {
-    log_warn("lines of print were dropped: their reader is slow", LOG_INT("count", lost));
-}
-
 bool log_print_is_event(void) {
     return atomic_load_explicit(&the.print, memory_order_relaxed) == CFG_PRINT_LOG;
 }
@@ -197,7 +250,7 @@ void log_print(const struct log_who *who, const char *line, size_t len) {
     if (o)
         put(o, line, len, the.patience_ns, &lost);
     if (lost)
-        warn_lost(lost);
+        note_lost(LOST_PRINT, lost);
 }
 
 /* --- life ------------------------------------------------------------------------------------------------------------- */
@@ -253,8 +306,10 @@ bool log_open(const struct log_options *o) {
     the.patience_ns = o->patience_ns;
     the.print_failed = o->print_failed;
     memset(&the.repeats, 0, sizeof the.repeats);
+    memset(the.lost, 0, sizeof the.lost);
+    the.lost_due_ns = 0;
     bool same = same_file(STDOUT_FILENO, STDERR_FILENO);
-    struct outlet_sink err = {.write = file_write, .due = tell_repeats, .ud = &std_err};
+    struct outlet_sink err = {.write = file_write, .due = tell_due, .ud = &std_err};
     struct outlet_sink out = {.write = file_write, .failed = print_failed, .ud = &std_out};
     if (same || o->print == CFG_PRINT_STDERR)
         err.failed = print_failed;
@@ -284,15 +339,19 @@ static uint64_t close_one(_Atomic(struct outlet *) *place, int64_t patience_ns) 
 }
 
 void log_close(int64_t patience_ns) {
-    if (outlet_of(&the.err))
-        tell_repeats(NULL, INT64_MAX);
+    if (outlet_of(&the.err)) {
+        log_flush(patience_ns); /* then there is room for what is still to be told */
+        tell_due(NULL, INT64_MAX);
+    }
     /* print first: that its lines are lost is an event */
     uint64_t lost = 0;
     if (outlet_of(&the.out) != outlet_of(&the.err))
         lost = close_one(&the.out, patience_ns);
     publish(&the.out, NULL);
-    if (lost)
-        warn_lost(lost);
+    if (lost) {
+        note_lost(LOST_PRINT, lost);
+        tell_lost(INT64_MAX);
+    }
     close_one(&the.journal, patience_ns);
     close_one(&the.err, patience_ns);
 }
