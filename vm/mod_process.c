@@ -568,7 +568,7 @@ static int registry_unregister(lua_State *L) {
 static const struct vlib_value event_kinds[] = {{"EXIT", .text = EVENT_EXIT},
                                                 {"LINK_DOWN", .text = EVENT_LINK_DOWN},
                                                 {"CANCEL", .text = EVENT_CANCEL},
-                                                {NULL}};
+                                                {0}};
 
 static const luaL_Reg process_funcs[] = {{"pid", process_pid},
                                          {"id", process_id},

@@ -163,7 +163,7 @@ static const struct vlib_value values[] = {
 #undef X
         {"utc", .push = push_utc},
     {"localtz", .push = push_local},
-    {NULL},
+    {0},
 };
 
 const struct vlib vlib_time = {"time", funcs, NULL, VLIB_GLOBAL, values};

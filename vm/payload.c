@@ -240,7 +240,7 @@ static const struct vlib_value format_values[] = {
 #define X(name, format) {#name, .text = format},
     FORMATS(X)
 #undef X
-        {NULL},
+        {0},
 };
 
 static const luaL_Reg funcs[] = {{"new", payload_new}, {NULL, NULL}};
