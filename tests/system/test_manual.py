@@ -5,10 +5,11 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import unittest
 
 import tables
-from programs import BUILD, ROOT
+from programs import BUILD, ROOT, TROUPED
 
 PAGES = sorted(glob.glob(os.path.join(ROOT, "man/*.[1-8]")) + glob.glob(os.path.join(BUILD, "man/*.[1-8]")))
 
@@ -160,6 +161,17 @@ class Manual(unittest.TestCase):
             for name in re.findall(r"^\.Ic troupe (\S+)", text, re.M) + (
                     re.findall(r"^\.Ic (\S+)", text, re.M) if template.endswith("troupe.1.in") else []):
                 self.assertIn(name, tables.verbs(self.tables), template)
+
+    def test_the_example_is_a_configuration(self):
+        with open(os.path.join(BUILD, "man/troupe.yaml.5"), encoding="utf-8") as file:
+            (example,) = re.findall(r"^\.Bd -literal.*\n((?:.*\n)*?)\.Ed$", file.read(), re.M)
+        with tempfile.TemporaryDirectory() as folder:
+            for name, text in (("troupe.yaml", example), ("worker.lua", "return { main = print }\n")):
+                with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                    file.write(text)
+            result = subprocess.run([TROUPED, "--config", "troupe.yaml", "--check", "--strict"], cwd=folder,
+                                    capture_output=True, text=True, check=False)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
 
 
 if __name__ == "__main__":
