@@ -240,8 +240,13 @@ $(foreach f,$(TEST_FILES),$(eval $(patsubst tests/%.c,$(T)/%,$(f:tests/unit/%=te
 $(T)/det/explore: $(patsubst %.c,$(O)/%.o,$(wildcard tests/det/*.c)) $(O)/libsched.a $(O)/libbase.a
 	$(call link)
 
+# Programs of tests/fault in the variant asan only.
+FAULTS := $(if $(filter asan,$(VARIANT)),$(T)/fault/faults)
+$(T)/fault/faults: $(patsubst %.c,$(O)/%.o,$(wildcard tests/fault/*.c)) $(ARCHIVES)
+	$(call link)
+
 .PHONY: tests fuzz-targets
-tests: $(UNIT_TESTS) $(STRESS_TESTS) $(FUZZ_TARGETS)
+tests: $(UNIT_TESTS) $(STRESS_TESTS) $(FUZZ_TARGETS) $(FAULTS)
 fuzz-targets: $(FUZZ_TARGETS)
 
 .SECONDARY:
@@ -260,7 +265,7 @@ define checked
 @scripts/check --variant $(1) --build $(call program_dir,$(1)$(SUFFIX)) --jobs $(JOBS) --only '$(ONLY)' $(3)
 endef
 
-.PHONY: check check-tiny check-asan check-tsan check-det check-valgrind check-system-luajit fuzz soak stress bench
+.PHONY: check check-tiny check-asan faults check-tsan check-det check-valgrind check-system-luajit fuzz soak stress bench
 check: ## every test: unit, fuzz corpora, stress (small), Lua suites, whole programs
 	$(call checked,release,all tests,unit fuzz stress lua system)
 
@@ -268,7 +273,12 @@ check-tiny: ## scheduler tests with tiny queues, caches and batches (sched/tune.
 	$(call checked,tiny,tests,unit stress)
 
 check-asan: ## the tests with AddressSanitizer and UndefinedBehaviorSanitizer
-	$(call checked,asan,all tests,unit fuzz stress lua)
+	$(call checked,asan,all tests,--seconds $(FAULT_SECONDS) unit fuzz stress fault lua)
+FAULT_SECONDS ?= 40
+
+faults: ## let each allocation and each system call fail once, for FAULT_SECONDS (600; 0: all there are)
+	$(call checked,asan,$(B)/asan/tests/fault/faults,--seconds $(FAULT_SECONDS) fault)
+faults: FAULT_SECONDS = 600
 
 check-tsan: ## scheduler and base tests with ThreadSanitizer
 	$(call checked,tsan,tests,unit stress)

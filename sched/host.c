@@ -274,7 +274,9 @@ struct host *host_create(struct node *n, const char *id, unsigned workers, const
     bool ok = adjust(h, workers);
     os_unlock(&h->workers_lock);
     if (!ok) {
-        host_stop(h); /* stays in the table, without workers and closed */
+        /* It stays in the table, without workers and closed, for whoever tries again: host_rescale, host_open. */
+        host_close(h);
+        host_rescale(h, 0);
         return NULL;
     }
     return h;

@@ -147,7 +147,8 @@ struct host {
     _Atomic uint64_t overflow_len; /* relaxed reads decide whether to take the lock */
 };
 
-/* A host with running workers; NULL without memory or threads. `id` is copied. */
+/* A host with running workers. `id` is copied. NULL without memory or threads; the node may know it then all the same, closed and
+ * without workers: node_host finds it, and host_rescale tries again. */
 struct host *host_create(struct node *n, const char *id, unsigned workers, const struct host_limits *limits);
 
 /* Another number of workers: new ones start, surplus ones hand over their queues and end. Owner thread. */

@@ -85,7 +85,9 @@ bool mainloop_open(const struct mainloop_handlers *h) {
     atomic_store_explicit(&the.first_stop, 0, memory_order_relaxed);
     atomic_store_explicit(&the.first_ns, 0, memory_order_relaxed);
     ev_set_syserr_cb(on_trouble);
-    the.loop = ev_loop_new(EVFLAG_AUTO);
+    /* Not epoll: when the kernel has no room for another watch there, libev drops the descriptor in silence, and it may be the one
+     * that wakes this loop. With the few descriptors here poll costs nothing. */
+    the.loop = ev_loop_new(EVBACKEND_POLL);
     if (!the.loop)
         return false;
     ev_async_init(&the.async, on_async);

@@ -3,10 +3,12 @@
 #include <luajit.h>
 #include <lualib.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <time.h>
 
+#include "vm/panic.h"
 #include "vm/profile.h"
 #include "vm/task.h"
 
@@ -136,15 +138,26 @@ static int run_loop(lua_State *L, lua_Number turns) {
     return lua_pcall(L, 1, 0, 0);
 }
 
-static void *check_main(void *arg) {
-    lua_State *L = arg;
+static void check_run(lua_State *L) {
+    luaL_openlibs(L);
     if (luaL_loadstring(L, check_loop) == 0 && run_loop(L, CHECK_WARM_UP) == 0) {
         check.began_ns = thread_ns(CLOCK_THREAD_CPUTIME_ID);
         /* release: partner is preempt_self_check */
         atomic_store_explicit(&check.state, L, memory_order_release);
         run_loop(L, CHECK_TURNS);
-        atomic_store_explicit(&check.state, NULL, memory_order_relaxed);
     }
+}
+
+static void *check_main(void *arg) {
+    struct panic here;
+    lua_State *L = arg;
+    panic_enter(&here);
+    lua_atpanic(L, panic_function);
+    /* A panic: no memory, or LuaJIT may not change what its machine code's pages are for (too many mappings). */
+    if (setjmp(here.jump) == 0)
+        check_run(L);
+    atomic_store_explicit(&check.state, NULL, memory_order_relaxed);
+    panic_leave(&here);
     atomic_store_explicit(&check.ended, true, memory_order_relaxed);
     return NULL;
 }
@@ -167,7 +180,6 @@ bool preempt_self_check(void) {
     lua_State *L = luaL_newstate();
     if (!L)
         return false;
-    luaL_openlibs(L);
     struct sigaction sa = {.sa_handler = check_handler, .sa_flags = SA_RESTART}, old;
     sigemptyset(&sa.sa_mask);
     sigaction(SIGURG, &sa, &old);

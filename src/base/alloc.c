@@ -12,6 +12,7 @@
  */
 static _Atomic long fail_at;
 static _Atomic long made;
+static _Atomic long live;
 
 void mem_fault_arm(long n) {
     atomic_store_explicit(&made, 0, memory_order_relaxed);    /* partner: mem_fault_now, mem_fault_count */
@@ -25,6 +26,21 @@ long mem_fault_count(void) {
 bool mem_fault_now(void) {
     long n = atomic_fetch_add_explicit(&made, 1, memory_order_relaxed) + 1; /* partner: mem_fault_arm */
     return n == atomic_load_explicit(&fail_at, memory_order_relaxed);       /* partner: mem_fault_arm */
+}
+
+long mem_fault_live(void) {
+    return atomic_load_explicit(&live, memory_order_relaxed); /* partners: mem_fault_made, mem_fault_freed */
+}
+
+void *mem_fault_made(void *ptr) {
+    if (ptr)
+        atomic_fetch_add_explicit(&live, 1, memory_order_relaxed);
+    return ptr;
+}
+
+void mem_fault_freed(const void *ptr) {
+    if (ptr)
+        atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
 }
 
 #endif

@@ -24,8 +24,13 @@ void mem_fault_arm(long n);
 /* Allocations (failed ones included) since the last mem_fault_arm: tells a test how many n there are to try. */
 long mem_fault_count(void);
 
-/* Used by the wrappers below: whether the allocation about to be made must fail. */
+/* Blocks that were allocated and not freed: the same before and after something that leaks nothing. */
+long mem_fault_live(void);
+
+/* Used by the wrappers below: whether the allocation about to be made must fail; what was made, or freed. */
 bool mem_fault_now(void);
+void *mem_fault_made(void *ptr);
+void mem_fault_freed(const void *ptr);
 
 #else
 
@@ -33,29 +38,40 @@ static inline bool mem_fault_now(void) {
     return false;
 }
 
+static inline void *mem_fault_made(void *ptr) {
+    return ptr;
+}
+
+static inline void mem_fault_freed(const void *ptr) {
+}
+
 #endif
 
 /* `size` bytes, not cleared. */
 static inline void *mem_alloc(size_t size) {
-    return mem_fault_now() ? NULL : malloc(size);
+    return mem_fault_now() ? NULL : mem_fault_made(malloc(size));
 }
 
 /* An array of `count` elements of `size` bytes, all zero; NULL also when the product overflows. */
 static inline void *mem_calloc(size_t count, size_t size) {
-    return mem_fault_now() ? NULL : calloc(count, size);
+    return mem_fault_now() ? NULL : mem_fault_made(calloc(count, size));
 }
 
 /* `ptr` (NULL: nothing yet) resized to `size` > 0 bytes; on NULL the old memory is still there and still owned. */
 static inline void *mem_realloc(void *ptr, size_t size) {
-    return mem_fault_now() ? NULL : realloc(ptr, size);
+    if (mem_fault_now())
+        return NULL;
+    void *p = realloc(ptr, size);
+    return ptr ? p : mem_fault_made(p);
 }
 
 /* `size` bytes, not cleared, at a multiple of `align` (a power of two); `size` must be a multiple of `align`. */
 static inline void *mem_alloc_aligned(size_t align, size_t size) {
-    return mem_fault_now() ? NULL : aligned_alloc(align, size);
+    return mem_fault_now() ? NULL : mem_fault_made(aligned_alloc(align, size));
 }
 
 static inline void mem_free(void *ptr) {
+    mem_fault_freed(ptr);
     free(ptr);
 }
 
@@ -68,7 +84,7 @@ static inline void mem_free_sized(void *ptr, size_t size) {
 }
 #else
 static inline void mem_free_sized(void *ptr, size_t size) {
-    free(ptr);
+    mem_free(ptr);
 }
 #endif
 
