@@ -82,11 +82,13 @@ static size_t next_char(const char *s, size_t n, bool *escape) {
     return len ? len : 1;
 }
 
-static void put_escaped_char(struct text *out, const char *s, size_t len) {
+static void put_escaped_char(struct text *out, const char *s, size_t len, bool quoted) {
     if (*s == '\n')
         text_str(out, "\\n");
     else if (*s == '\t')
         text_str(out, "\\t");
+    else if (*s == '"' && !quoted)
+        text_char(out, '"');
     else if (*s == '"' || *s == '\\')
         text_printf(out, "\\%c", *s);
     else
@@ -94,7 +96,8 @@ static void put_escaped_char(struct text *out, const char *s, size_t len) {
             text_printf(out, "\\x%02x", (unsigned char)s[i]);
 }
 
-static void put_escaped(struct text *out, const char *s, size_t n) {
+/* `quoted`: it stands in quotes. */
+static void put_escaped(struct text *out, const char *s, size_t n, bool quoted) {
     for (size_t i = 0; i < n;) {
         bool escape = false;
         size_t from = i, len = 0;
@@ -102,7 +105,7 @@ static void put_escaped(struct text *out, const char *s, size_t n) {
             i += len;
         text_put(out, s + from, i - from);
         if (i < n) {
-            put_escaped_char(out, s + i, len);
+            put_escaped_char(out, s + i, len, quoted);
             i += len;
         }
     }
@@ -122,7 +125,7 @@ static void put_logfmt(struct text *out, const char *s, size_t n) {
         return;
     }
     text_char(out, '"');
-    put_escaped(out, s, n);
+    put_escaped(out, s, n, true);
     text_char(out, '"');
 }
 
@@ -186,7 +189,7 @@ static void put_lines(struct text *out, const char *s, size_t n) {
         text_str(out, "    ");
         for (size_t i = 0; i < len && s[i] == '\t'; s++, len--, n--)
             text_str(out, "  ");
-        put_escaped(out, s, len);
+        put_escaped(out, s, len, false);
         text_char(out, '\n');
         n -= len + (nl != NULL);
         s += len + (nl != NULL);
@@ -201,7 +204,7 @@ static void line_text(const struct log_record *r, struct text *out) {
     strftime(buf, sizeof buf, "%Y-%m-%d %H:%M:%S", &tm);
     text_printf(out, "%s.%03d %-5s ", buf, (int)(r->ts % CLOCK_NS_PER_SEC / 1000000),
                 log_level_text(r->level));
-    put_escaped(out, r->msg, r->msg_len);
+    put_escaped(out, r->msg, r->msg_len, false);
     each_who(r->who, who_logfmt, out);
     fields_logfmt(out, r->fields, true);
     text_char(out, '\n');

@@ -31,7 +31,7 @@ struct tally {
     UT_hash_handle hh;
     struct tally_key {
         const char
-            *label; /* as an address: the same entry, loaded again, is another tally; see render_tallies */
+            *label; /* as an address: an equal text elsewhere would be another tally; see render_tallies */
         const struct host *host;
     } key;
     uint64_t processes, messages;
@@ -91,7 +91,7 @@ static int by_names(struct tally *a, struct tally *b) {
     return hosts ? hosts : strcmp(a->entry, b->entry);
 }
 
-/* Entries that were loaded again count together with their older selves. */
+/* Texts that are equal count together. */
 static void merge(struct census *c) {
     HASH_SRT(hh, c->tallies, by_names);
     struct tally *t, *next, *first = NULL;

@@ -110,7 +110,7 @@ class Formats(Case):
 
     def test_text(self):
         line, = [x for x in self.logged("text") if "slow" in x]
-        self.assertRegex(line, r'^[0-9-]+ [0-9:.]+ warn +slow \\"query\\" ')
+        self.assertRegex(line, r'^[0-9-]+ [0-9:.]+ warn +slow "query" ')
         self.assertIn("app:p", line)
         self.assertIn("ms=12.5", line)
 
