@@ -128,12 +128,28 @@ static void read_field(lua_State *L, struct vm_field *f) {
     f->text = lua_tolstring(L, value, &f->len);
 }
 
-/* Reads the fields of the table at idx; keys and values stay on the stack. Returns how many there are now. */
-static size_t read_fields(lua_State *L, int idx, struct vm_field *fields, size_t n) {
+/* Whether the table at idx (0: none) has the key at -2. */
+static bool overridden(lua_State *L, int idx) {
+    if (!idx || lua_type(L, idx) != LUA_TTABLE)
+        return false;
+    lua_pushvalue(L, -2);
+    lua_rawget(L, idx);
+    bool yes = lua_type(L, -1) != LUA_TNIL;
+    lua_settop(L, -2);
+    return yes;
+}
+
+/* Reads the fields of the table at idx that the one at `over` (0: none) has not; keys and values stay on the stack.
+ * Returns how many there are now. */
+static size_t read_fields(lua_State *L, int idx, int over, struct vm_field *fields, size_t n) {
     if (lua_type(L, idx) != LUA_TTABLE)
         return n;
     lua_pushnil(L);
     while (n < FIELDS_MAX && lua_next(L, idx)) {
+        if (overridden(L, over)) {
+            lua_settop(L, -2);
+            continue;
+        }
         luaL_checkstack(L, 8, "fields");
         lua_pushvalue(L, -2); /* key value key: the text of a numeric key must not change the key itself */
         lua_insert(L, -2);
@@ -165,8 +181,8 @@ static int write_event(lua_State *L, enum vm_level level) {
         return 0;
     struct vm_field fields[FIELDS_MAX];
     memset(fields, 0, sizeof fields);
-    size_t n = read_fields(L, 5, fields, 0);
-    n = read_fields(L, 3, fields, n);
+    size_t n = read_fields(L, 5, 3, fields, 0);
+    n = read_fields(L, 3, 0, fields, n);
     char src[LUA_IDSIZE + 16] = "";
     lua_Debug ar;
     if (lua_getstack(L, 1, &ar) && lua_getinfo(L, "Sl", &ar) && ar.currentline > 0)

@@ -50,6 +50,11 @@ static void add_missing(lua_State *L, const struct vtype_desc *desc) {
         }
 }
 
+static int generic_tostring(lua_State *L) {
+    lua_pushfstring(L, "%s: %p", vtype_word(L, 1), lua_topointer(L, 1));
+    return 1;
+}
+
 /* Pushes a new metatable for `type` and keeps it in the type's registry slot. */
 static void make_meta(lua_State *L, enum vtype type) {
     const struct vtype_desc *desc = types[type].desc;
@@ -62,6 +67,8 @@ static void make_meta(lua_State *L, enum vtype type) {
         lua_setfield(L, -2, "__index");
     }
     add_missing(L, desc);
+    lua_pushcclosure(L, generic_tostring, 0);
+    lua_setfield(L, -2, "__tostring");
     add_functions(L, desc->meta); /* after the method table: an __index of its own replaces it */
     lua_pushvalue(L, -1);
     lua_rawseti(L, LUA_REGISTRYINDEX, (int)type);

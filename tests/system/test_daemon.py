@@ -457,12 +457,13 @@ class Writing(Case):
         self.assertEqual(daemon.out, "")
 
     def test_module_logger(self):
-        body = main("""local log = require("logger"):named("db"):with({ table = { 1, 2 } })
+        body = main("""local log = require("logger"):named("db"):named("pool"):with({ table = { 1, 2 }, ms = 1, why = errors.new("e") })
             log:warn("slow query", { ms = 12.5, sql = "select 1\\nfrom x" }) """ + WAIT)
         daemon = self.daemon(HEAD + entry("p", body) + service("s", "p"))
         found = daemon.await_text(r'level=warn msg="slow query" pid=\S+ entry=app:p host=app:processes src=app:p:\d+ (.*)')
-        for field in ("logger=db", "table=[1,2]", "ms=12.5", r'sql="select 1\nfrom x"'):
+        for field in ("logger=db.pool ", "table=[1,2]", "ms=12.5", "why=e", r'sql="select 1\nfrom x"'):
             self.assertIn(field, found.group(1))
+        self.assertEqual(found.group(1).count("ms="), 1) # a call's field replaces that of with()
         self.assertEqual(daemon.stop(), 0)
 
     def test_full_disk(self):
