@@ -484,14 +484,14 @@ Test(codec, records_of_the_same_names) {
 Test(codec, templates_survive_the_collector) {
     run("collectgarbage('setpause', 100) collectgarbage('setstepmul', 10000)\n"
         "local kept = {}\n"
-        "for i = 1, 20000 do\n"
+        "for i = 1, 1500 do\n"
         "    local kind = i % 20\n"
         "    local t = packed { ['a' .. kind] = i, b = 'text ' .. i, ['c' .. kind] = { d = i, { 'e' .. i } } "
         "}\n"
         "    assert(t['a' .. kind] == i and t.b == 'text ' .. i and t['c' .. kind].d == i and t['c' .. "
         "kind][1][1] == 'e' .. i)\n"
         "    kept[i % 50] = t\n"
-        "    if i % 1000 == 0 then collectgarbage() end\n"
+        "    if i % 100 == 0 then collectgarbage() end\n"
         "    local old = kept[(i + 1) % 50]\n"
         "    if old then local j = i - 49 assert(old.b == 'text ' .. j and old['c' .. j % 20].d == j) end\n"
         "end");
