@@ -282,6 +282,14 @@ void proc_account(struct proc *p, size_t bytes) {
     atomic_fetch_add_explicit(&p->host->memory, change, memory_order_relaxed);
 }
 
+/* Along a chain of links the reason names one peer more each time: a long one loses the peer of before, never what began it. */
+#define LONG_REASON 1024
+static const char *reason_of(const struct failure *f) {
+    const char *after =
+        f->how == EXIT_LINKED && f->message_len > LONG_REASON ? strstr(f->message, "}: ") : NULL;
+    return after ? after + strlen("}: ") : f->message;
+}
+
 static void link_went_down(struct proc *p, struct msg *m) {
     if (!pidset_remove(&p->links, m->from)) {
         msg_free(m); /* unlinked in the meantime */
@@ -295,7 +303,7 @@ static void link_went_down(struct proc *p, struct msg *m) {
         char text[PID_TEXT_MAX];
         const struct failure *f = m->u.failure;
         node_pid_text(p->host->node, m->from, text);
-        p->kill = failure_format(f->kind, EXIT_LINKED, "linked process failed: %s: %s", text, f->message);
+        p->kill = failure_format(f->kind, EXIT_LINKED, "linked process failed: %s: %s", text, reason_of(f));
     }
     msg_free(m);
 }

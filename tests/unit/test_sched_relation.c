@@ -254,15 +254,19 @@ static void run_chain(size_t n, bool ring) {
     struct box b = box_open(2, NULL, NULL);
     for (size_t i = 0; i < n; i++)
         chain[i] = actor_spawn(&b, &member, &chain[i], NULL, NULL);
-    struct puppet last;
+    struct puppet last, watcher;
     puppet_spawn(&last, &b, NULL);
+    puppet_spawn(&watcher, &b, NULL);
+    cr_expect(puppet_monitor(&watcher, last.pid) == REL_OK);
     AWAIT(puppet_link(&last, chain[n - 1]) == REL_OK);
     if (ring)
         cr_expect(puppet_link(&last, chain[0]) == REL_OK);
     AWAIT(atomic_load(&linked) == n);
     proc_kill(sched_self, chain[n / 2], failure_format(ERRKIND_INTERNAL, EXIT_RAISED, BOOM));
     AWAIT(atomic_load(&ended) == n && atomic_load(&last.closed));
-    AWAIT(box_live(&b) == 0);
+    AWAIT(box_live(&b) == 1);
+    const struct note *heard = wait_note(&watcher, 0);
+    cr_expect(heard->how == EXIT_LINKED && heard->len < 2000, "the reason has %zu bytes", heard->len);
     box_close(&b);
 }
 
