@@ -88,6 +88,12 @@ static struct host *apply(struct hosts *hs, const struct config *c, const struct
         h = host_create(hs->node, id, workers, &limits);
     else if (run)
         ok = host_rescale(h, workers);
+    unsigned count = atomic_load_explicit(&hs->node->host_count, memory_order_relaxed);
+    if (!h && count == 1u << PID_HOST_BITS) {
+        snprintf(err, cap, "host %s: there are %u hosts already, counting those removed since the start", id,
+                 count);
+        return NULL;
+    }
     if (!h || !ok || !set_view(hs, h, c, cfg)) {
         snprintf(err, cap, "host %s: not enough memory or threads for %u workers", id, workers);
         return NULL;

@@ -175,6 +175,22 @@ class Hosts(Reload):
         daemon.await_text(r'msg="service running" service=app:s process=\{app:processes')
         self.assertEqual(daemon.stop(), 0)
 
+    def test_too_many_over_time(self):
+        """A host's name keeps its place, so that pids stay unique: when there is none left, that is said and nothing changes."""
+        daemon = self.daemon(HEAD)
+        control = self.control()
+        for i in range(10):
+            names = ["h%d" % k for k in range(i * 50, i * 50 + 50)]
+            self.put("troupe.yaml", HEAD + "".join("  - {name: %s, kind: process.host}\n" % name for name in names))
+            answer = control.reload()
+            if not answer["ok"]:
+                break
+        self.assertEqual(i, 5)
+        self.assertRegex(answer["error"]["message"], "host app:h2[0-9]+: there are 256 hosts already, counting those removed")
+        self.put("troupe.yaml", HEAD + "  - {name: h7, kind: process.host, lifecycle: {auto_start: true}}\n")
+        self.assertTrue(control.reload()["ok"])
+        self.assertEqual(daemon.stop(), 0)
+
     def test_rescaled_under_load(self):
         """Workers come and go while pairs play; each pair goes on, no message is lost."""
         pair = entry("pair", main("""local n = ...
