@@ -105,5 +105,9 @@ function M.spawn(f, ...)
     return start(co, ...)
 end
 
+-- Whether coroutine.yield may be called here; the scheduler's own coroutines have nobody to yield to.
+function M.isyieldable()
+    return not place() and isyieldable()
+end
+
 M.create = create
-M.isyieldable = isyieldable

@@ -271,6 +271,41 @@ describe("1. Yielding calls work inside", function()
         wait()
         assert.is_true(wait())
     end)
+    it("all metamethods of operators and calls, generators, nested callbacks", function()
+        local mt = {}
+        for _, name in ipairs({ "index", "len", "concat", "lt", "le", "eq", "mod", "pow", "div", "mul", "sub", "unm", "call" }) do
+            mt["__" .. name] = function() wait() return "w" end
+        end
+        local a, b = setmetatable({}, mt), setmetatable({}, mt)
+        assert.same({ "w", "w", "w", "w", "w", "w", "w", "w" }, { a % 1, a ^ 2, a / 2, a * 2, a - 1, -a, a(), a.x })
+        assert.equal("w", "x" .. a)
+        assert.is_true(a < b and a <= b and a == b)
+        local gen = coroutine.wrap(function() for i = 1, 3 do wait() coroutine.yield(i) end end)
+        assert.same({ 1, 2, 3 }, { gen(), gen(), gen() })
+        assert.equal("ABC", (("abc"):gsub(".", function(c) return (c:gsub(".", function(d) wait() return d:upper() end)) end)))
+        local words = {}
+        for w in ("a b c"):gmatch("%a") do wait() words[#words + 1] = w end
+        assert.same({ "a", "b", "c" }, words)
+        assert.equal("w", (tostring(setmetatable({}, { __tostring = function() wait() return "w" end }))))
+    end)
+    it("error handlers, __tostring below print and format: an error, nothing stuck", function()
+        local t = setmetatable({}, { __tostring = function() wait() return "w" end })
+        for _, f in ipairs({ function() print(t) end, function() return string.format("%s", t) end }) do
+            local ok, err = pcall(f)
+            assert.truthy(ok or tostring(err):find("attempt to yield across C%-call boundary"), tostring(err))
+        end
+        local ok = xpcall(function() error("x") end, function() wait() return "handled" end)
+        assert.is_false(ok)
+        assert.is_true(wait())
+    end)
+    it("coroutine.isyieldable: only where coroutine.yield may be called", function()
+        assert.is_false(coroutine.isyieldable())
+        assert.error_match(coroutine.yield, "outside a coroutine")
+        assert.is_true(coroutine.wrap(function() return coroutine.isyieldable() end)())
+        local seen
+        coroutine.spawn(function() seen = coroutine.isyieldable() end)
+        assert.is_false(seen)
+    end)
     it("and so does receiving in a coroutine below them", function()
         local ch = channel.new()
         coroutine.spawn(function() for _ = 1, 10 do time.sleep("1ms") ch:send(true) end end)
