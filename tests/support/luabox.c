@@ -87,6 +87,15 @@ lua_State *luabox_open(const struct vlib *const *libs) {
             lua_pushcfunction(L, f->func);
             lua_setfield(L, -2, f->name);
         }
+        for (const struct vlib_value *v = (*libs)->values; v && v->name; v++) {
+            if (v->push)
+                v->push(L);
+            else if (v->text)
+                lua_pushstring(L, v->text);
+            else
+                lua_pushnumber(L, v->number);
+            lua_setfield(L, -2, v->name);
+        }
         if ((*libs)->open)
             (*libs)->open(L);
         lua_setglobal(L, (*libs)->name);
