@@ -49,24 +49,58 @@ static size_t line_of_error(const char *trace, const char *message, const char *
     return (size_t)(end - trace);
 }
 
-/* Runs protected: building the traceback takes memory. args: the coroutine as light userdata; the text goes to vs->args. */
+/* Coroutines inside one another that a traceback goes through, and the levels of each that are the prelude's. */
+#define TRACE_CHAIN 16
+#define TRACE_UNWRAP 1 /* unwrap in vm/lua/coroutine.lua, below `error` */
+
+/* The coroutine whose error coroutine.wrap has passed on to `co`, which it ended; NULL: none. */
+static lua_State *error_came_from(lua_State *co) {
+    lua_Debug ar;
+    if (!lua_getstack(co, TRACE_UNWRAP, &ar) || !lua_getinfo(co, "S", &ar) ||
+        strcmp(ar.short_src, "vm/lua/coroutine.lua") != 0)
+        return NULL;
+    const char *name = lua_getlocal(co, &ar, 1);
+    lua_State *inner = name && strcmp(name, "co") == 0 ? lua_tothread(co, -1) : NULL;
+    if (name)
+        lua_settop(co, -2);
+    return inner && lua_status(inner) > LUA_YIELD ? inner : NULL;
+}
+
+static void put_trace(struct codec_buf *b, const char *text, size_t len) {
+    size_t room = TRACE_LEVELS_MAX - b->len;
+    codec_buf_put(b, text, len < room ? len : room);
+}
+
+/*
+ * Runs protected: building the traceback takes memory. args: the coroutine as light userdata; the text goes to vs->args:
+ * first where the error was raised, then what had resumed that, and so on.
+ */
 static int make_traceback(lua_State *L) {
-    lua_State *co = lua_touserdata(L, 1);
+    lua_State *chain[TRACE_CHAIN] = {lua_touserdata(L, 1)}, *co = chain[0];
     struct vstate *vs = vstate_of(L);
+    int n = 1;
+    while (n < TRACE_CHAIN && (co = error_came_from(chain[n - 1])))
+        chain[n++] = co;
+    co = chain[n - 1];
     luaL_traceback(L, co, NULL, 0);
     const char *text = lua_tostring(L, -1), *line = "";
     size_t len = strlen(text), line_len;
     size_t before =
         line_of_error(text, lua_type(co, -1) == LUA_TSTRING ? lua_tostring(co, -1) : NULL, &line, &line_len);
     vs->args.len = 0;
-    len = len < TRACE_LEVELS_MAX ? len : TRACE_LEVELS_MAX;
     if (line_len && before < len) {
-        codec_buf_put(&vs->args, text, before);
-        codec_buf_put(&vs->args, line, line_len);
+        put_trace(&vs->args, text, before);
+        put_trace(&vs->args, line, line_len);
         text += before;
         len -= before;
     }
-    codec_buf_put(&vs->args, text, len);
+    put_trace(&vs->args, text, len);
+    for (n--; n > 0; n--) {
+        luaL_traceback(L, chain[n - 1], NULL, TRACE_UNWRAP + 1);
+        text = strchr(lua_tostring(L, -1), '\n'); /* after the heading */
+        if (text)
+            put_trace(&vs->args, text, strlen(text));
+    }
     return 0;
 }
 

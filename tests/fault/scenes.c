@@ -83,7 +83,7 @@ static const char main_lua[] =
     "{ b = i } } })\n"
     "        if not pid then error(err) end\n"
     "        pids[pid] = true\n"
-    "        process.send(pid, 'work', { i, ('x'):rep(100 * i), errors.new('e' .. i) })\n"
+    "        assert(process.send(pid, 'work', { i, ('x'):rep(100 * i), errors.new('e' .. i) }))\n"
     "    end\n"
     "    local timer = time.after('1ms')\n"
     "    while next(pids) do\n"

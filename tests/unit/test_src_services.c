@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/dur.h"
 #include "src/services.h"
 
@@ -458,6 +459,85 @@ Test(services, a_command_restarts_one_alone) {
     world_close();
 }
 
+Test(services, stopped_while_it_starts) {
+    world_open(4);
+    define("db", NULL);
+    define("web", "db", NULL);
+    w.on_spawn = SERVICE_EV_START;
+    load();
+    services_boot(&w.set);
+    work();
+    expect_log("+db");
+    services_stop_all(&w.set, w.now + 30 * DUR_SEC);
+    work();
+    expect_log("-db");
+    expect_state("db", STOPPING);
+    event("db", SERVICE_EV_UP); /* too late: nothing starts any more */
+    work();
+    expect_log("");
+    expect_state("db", STOPPING);
+    expect_state("web", STOPPED);
+    event("db", SERVICE_EV_DONE);
+    cr_expect(services_stopped(&w.set));
+    pass(DUR_HOUR);
+    cr_expect_eq(w.spawns, 1);
+    world_close();
+}
+
+/* Wherever the start is when the order to stop comes: what runs ends in order, nothing starts any more, all ends. */
+Test(services, stopped_at_every_moment_of_a_boot) {
+    for (int events = 0; events <= 4; events++) {
+        static const char *const names[] = {"db", "api", "jobs", "web"};
+        world_open(4);
+        define("db", NULL);
+        define("api", "db", NULL);
+        define("jobs", "db", NULL);
+        define("web", "api", "jobs", NULL);
+        w.on_spawn = SERVICE_EV_START;
+        load();
+        services_boot(&w.set);
+        work();
+        for (int i = 0; i < events; i++)
+            event(names[i], SERVICE_EV_UP);
+        size_t spawns = w.spawns;
+        services_stop_all(&w.set, w.now + 30 * DUR_SEC);
+        work();
+        for (int i = 4; i-- > 0;)
+            if (service_active(get(names[i])->fsm.state)) {
+                expect_state(names[i], STOPPING);
+                event(names[i], SERVICE_EV_DOWN);
+            }
+        cr_expect(services_stopped(&w.set), "after %d", events);
+        cr_expect_eq(w.spawns, spawns);
+        cr_expect_eq(w.cancels, spawns);
+        cr_expect_eq(w.kills, 0);
+        world_close();
+    }
+}
+
+/* Nobody hears: each is killed when its stop_timeout has passed, its needs only then asked. */
+Test(services, all_are_stubborn) {
+    diamond();
+    int64_t began = w.now;
+    services_stop_all(&w.set, w.now + DUR_HOUR);
+    work();
+    static const char *const levels[][2] = {{"web", NULL}, {"api", "jobs"}, {"db", NULL}};
+    for (int level = 0; level < 3; level++) {
+        size_t kills = w.kills;
+        pass(10 * DUR_SEC - 1);
+        cr_expect_eq(w.kills, kills, "level %d: a nanosecond too early", level);
+        pass(1);
+        for (int i = 0; i < 2 && levels[level][i]; i++) {
+            cr_expect_eq(w.kills, kills + (levels[level][1] ? 2 : 1));
+            event(levels[level][i], SERVICE_EV_DOWN);
+        }
+    }
+    cr_expect(services_stopped(&w.set));
+    cr_expect_eq(w.now - began, 30 * DUR_SEC);
+    cr_expect_eq(w.kills, 4);
+    world_close();
+}
+
 /* --- loading again ---------------------------------------------------------------------------------------------------------- */
 
 Test(services, loading_the_same_changes_nothing) {
@@ -649,6 +729,9 @@ Test(services, a_week_of_flapping, .timeout = 120) {
     services_boot(&w.set);
     work();
     int64_t end = w.now + 7 * 24 * DUR_HOUR;
+#ifdef TROUPE_FAULT
+    long blocks = mem_fault_live();
+#endif
     while (w.now < end) {
         int64_t next = services_next(&w.set);
         services_each(&w.set, s) if (s->fsm.state == SERVICE_RUNNING && s->fsm.since + 100 * DUR_MS < next)
@@ -659,6 +742,9 @@ Test(services, a_week_of_flapping, .timeout = 120) {
             services_event(&w.set, s, SERVICE_EV_DOWN, w.now);
         work();
     }
+#ifdef TROUPE_FAULT
+    cr_expect_eq(mem_fault_live(), blocks, "a week takes no memory");
+#endif
     double each = (double)w.spawns / COUNT;
     /* 604800 s / 90.1 s, and the first eight came sooner */
     cr_expect(each > 6700 && each < 6740, "%g starts each", each);

@@ -57,7 +57,9 @@ function M.resume(co, ...)
     return pass_on(co, resume(co, ...))
 end
 
-local function unwrap(ok, ...)
+-- `co` is where the traceback of a process that this ends looks for what is below (vm/spawn.c): its name, and that it is the
+-- first argument, matter.
+local function unwrap(co, ok, ...)
     if ok then
         return ...
     end
@@ -75,7 +77,7 @@ function M.wrap(f)
         if not room() then
             error("stack overflow (coroutine inside coroutine)", 2)
         end
-        return unwrap(pass_on(co, resume(co, ...)))
+        return unwrap(co, pass_on(co, resume(co, ...)))
     end
 end
 

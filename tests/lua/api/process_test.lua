@@ -146,6 +146,13 @@ describe("2. How a process ends:", function()
         assert.equal(errors.INVALID, err:kind())
         assert.match("function", tostring(err))
     end)
+    it("an error that passes through coroutines keeps all their frames", function()
+        local v, err = process.exec(NS .. "fails_below", HOST)
+        local lines = {}
+        for line in err:stack():gmatch("fails_below:(%d+): in") do lines[#lines + 1] = line end
+        assert.equal("1 2 3 5 7 9", table.concat(lines, " "))
+        assert.is_nil(err:stack():find("coroutine.lua", 1, true))
+    end)
     it("after EXIT the pid is gone and its names do not resolve", function()
         local pid = assert(process.spawn_monitored(NS .. "registers", HOST, "test.gone"))
         events:receive()
