@@ -60,6 +60,20 @@ class Readme(Case):
                 self.assertIn(link[1:], headings)
             else:
                 self.assertTrue(os.path.exists(os.path.join(ROOT, link)), link)
+        for line in re.findall(r"(?m)^## (.*)$", self.text):
+            self.assertIn("[%s](#" % line, self.text, "in the contents")
+
+    def test_dependencies(self):
+        """Every library that is linked, and no other, is explained."""
+        with open(os.path.join(ROOT, "scripts", "setup"), encoding="utf-8") as file:
+            packages = re.search(r"\[build\]=\"([^\"]+)\"", file.read()).group(1).split()
+        known = {"libev-dev": "libev", "libjemalloc-dev": "jemalloc", "libyaml-dev": "libyaml", "libjansson-dev": "jansson",
+                 "nettle-dev": "nettle", "uuid-dev": "libuuid", "libglib2.0-dev": "GLib", "libmicrohttpd-dev": "libmicrohttpd",
+                 "libncurses-dev": "ncurses", "libsystemd-dev": "libsystemd", "uthash-dev": "uthash"}
+        tools = {"gcc", "libc6-dev", "make", "dpkg-dev", "xz-utils", "patch", "pkg-config", "ca-certificates"}
+        self.assertEqual(set(packages) - tools, set(known))
+        rows = re.findall(r"(?m)^\| ([A-Za-z]+)[ |(]", self.text[self.text.index("## What it is built on"):])
+        self.assertEqual(set(rows) - {"dependency", "LuaJIT"}, set(known.values()))
 
     def commands(self):
         text = self.text
