@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "vm/block.h"
 #include "vm/bus.h"
 #include "vm/cdata.h"
 #include "vm/env.h"
@@ -40,10 +41,14 @@
 /* --- memory ------------------------------------------------------------------------------------------------------ */
 
 /*
- * A state's first allocation is LuaJIT's own global data (6,296 bytes, which jemalloc would round up to 7,168): it stands
- * behind our struct, and both fill one block of that size.
+ * A state begins in one block (vm/block.h). AddressSanitizer sees what LuaJIT does with its objects only when they come from
+ * the heap: then the block holds our struct alone.
  */
-#define BLOCK_SIZE 7168
+#ifdef TROUPE_FAULT
+#define BLOCK_SIZE BLOCK_HEAD
+#else
+#define BLOCK_SIZE ((size_t)14336)
+#endif
 #define BLOCK_HEAD ((sizeof(struct vstate) + 15) & ~(size_t)15)
 
 /*
@@ -125,23 +130,35 @@ bool life_charge(struct vstate *vs, size_t bytes) {
     return true;
 }
 
-/* The first allocation, a larger block in place of another one, or something to do about a limit. */
+static bool in_block(const struct vstate *vs, const void *ptr) {
+    return (size_t)((const char *)ptr - (const char *)vs) < BLOCK_SIZE;
+}
+
+static void *resize(struct vstate *vs, void *ptr, size_t osize, size_t nsize) {
+    if (ptr && !in_block(vs, ptr))
+        return mem_realloc(ptr, nsize);
+    if (ptr && block_resize(&vs->block, vs, ptr, osize, nsize))
+        return ptr;
+    void *p = block_take(&vs->block, vs, nsize);
+    if (!p && !(p = mem_alloc(nsize)))
+        return NULL;
+    if (ptr) {
+        memcpy(p, ptr, osize < nsize ? osize : nsize);
+        block_give(&vs->block, vs, ptr, osize);
+    }
+    return p;
+}
+
+/* A piece in place of another one, or something to do about a limit. */
 static __attribute__((noinline)) void *alloc_slowly(struct vstate *vs, void *ptr, size_t osize,
                                                     size_t nsize) {
     if (vs->refuse_memory) {
         vs->refuse_memory = false;
         return NULL;
     }
-    if (!vs->L_made) {
-        vs->L_made = true;
-        if (nsize <= BLOCK_SIZE - BLOCK_HEAD) {
-            vs->memory = nsize;
-            return (char *)vs + BLOCK_HEAD;
-        }
-    }
     if (nsize > osize && over_limit(vs, nsize - osize) && !overdraw(vs, nsize - osize))
         return NULL;
-    void *p = ptr ? mem_realloc(ptr, nsize) : mem_alloc(nsize);
+    void *p = resize(vs, ptr, osize, nsize);
     if (p)
         vs->memory += nsize - osize;
     return p;
@@ -151,17 +168,20 @@ static void *state_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
     struct vstate *vs = ud;
     if (nsize == 0) {
         vs->memory -= osize;
-        if (ptr != (char *)vs + BLOCK_HEAD)
+        if (in_block(vs, ptr))
+            block_give(&vs->block, vs, ptr, osize);
+        else
             mem_free_sized(ptr, osize);
         return NULL;
     }
-    /* Nearly always a new block while no limit is near: what over_limit would find is looked at once, here. */
+    /* Nearly always a new piece while no limit is near: what over_limit would find is looked at once, here. */
     size_t sum = vs->memory + nsize;
-    if (__builtin_expect(ptr || sum + vs->charged > vs->memory_mark || (sum ^ vs->memory) >> 16 ||
-                             vs->refuse_memory || !vs->L_made,
-                         0))
+    if (__builtin_expect(
+            ptr || sum + vs->charged > vs->memory_mark || (sum ^ vs->memory) >> 16 || vs->refuse_memory, 0))
         return alloc_slowly(vs, ptr, osize, nsize);
-    void *p = mem_alloc(nsize);
+    void *p = block_take(&vs->block, vs, nsize);
+    if (!p)
+        p = mem_alloc(nsize);
     if (p)
         vs->memory = sum;
     return p;
@@ -211,6 +231,8 @@ struct vstate *life_new(struct vm *vm, struct ventry *e) {
     vs->entry = ventry_hold(e);
     vs->memory_mark = SIZE_MAX;
     vs->ready_end = &vs->ready;
+    vs->block.top = BLOCK_HEAD / BLOCK_WORD;
+    vs->block.end = BLOCK_SIZE / BLOCK_WORD;
     vs->L = lua_newstate(state_alloc, vs);
     if (vs->L) {
         lua_atpanic(vs->L, panic_function);

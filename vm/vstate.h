@@ -19,6 +19,7 @@
 #include "sched/msg.h"
 #include "sched/node.h"
 #include "sched/proc.h"
+#include "vm/block.h"
 #include "vm/codec.h"
 #include "vm/state.h"
 #include "vm/vm.h"
@@ -187,7 +188,7 @@ struct vstate {
     bool env_clean;     /* REG_ENV is the chunk's environment and empty: as good as a new one */
     bool dirty;         /* never recycle */
     bool refuse_memory; /* the next request, once: the process has to end, see vm/preempt.c */
-    bool L_made;        /* LuaJIT has made its first allocation, see vm/life.c */
+    struct block block;
 
     /* From here on everything is the process', and zero when it begins. */
     struct proc *proc;
