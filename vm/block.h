@@ -24,40 +24,40 @@ struct block {
     uint16_t free[BLOCK_CLASSES];
 };
 
-static inline unsigned block_words(size_t bytes) {
-    return (unsigned)((bytes + BLOCK_WORD - 1) / BLOCK_WORD);
+static inline size_t block_words(size_t bytes) {
+    return bytes / BLOCK_WORD + (bytes % BLOCK_WORD != 0);
 }
 
-static inline void *block_at(void *block, unsigned place) {
-    return (char *)block + (size_t)place * BLOCK_WORD;
+static inline void *block_at(void *block, size_t place) {
+    return (char *)block + place * BLOCK_WORD;
 }
 
-static inline unsigned block_place(const void *block, const void *piece) {
-    return (unsigned)((const char *)piece - (const char *)block) / BLOCK_WORD;
+static inline size_t block_place(const void *block, const void *piece) {
+    return (size_t)((const char *)piece - (const char *)block) / BLOCK_WORD;
 }
 
 /* `bytes` > 0; NULL: there is no room. */
 static inline void *block_take(struct block *b, void *block, size_t bytes) {
-    unsigned words = block_words(bytes);
+    size_t words = block_words(bytes);
     if (words <= BLOCK_CLASSES && b->free[words - 1]) {
         uint16_t *piece = block_at(block, b->free[words - 1]);
         b->free[words - 1] = *piece;
         return piece;
     }
-    if (bytes > SIZE_MAX / 2 || words > (unsigned)(b->end - b->top))
+    if (words > (size_t)(b->end - b->top))
         return NULL;
     void *piece = block_at(block, b->top);
     b->top = (uint16_t)(b->top + words);
     return piece;
 }
 
-static inline void block_keep(struct block *b, void *block, unsigned place, unsigned words) {
+static inline void block_keep(struct block *b, void *block, size_t place, size_t words) {
     *(uint16_t *)block_at(block, place) = b->free[words - 1];
     b->free[words - 1] = (uint16_t)place;
 }
 
 static inline void block_give(struct block *b, void *block, void *piece, size_t bytes) {
-    unsigned words = block_words(bytes), place = block_place(block, piece);
+    size_t words = block_words(bytes), place = block_place(block, piece);
     if (place + words == b->top) {
         b->top = (uint16_t)place;
         return;
@@ -66,14 +66,14 @@ static inline void block_give(struct block *b, void *block, void *piece, size_t 
         block_keep(b, block, place, words);
         return;
     }
-    if (words > (unsigned)(b->end - b->top)) {
-        unsigned rest = b->top, rest_words = (unsigned)(b->end - b->top);
+    if (words > (size_t)(b->end - b->top)) {
+        size_t rest = b->top, rest_words = (size_t)(b->end - b->top);
         b->top = (uint16_t)place;
         b->end = (uint16_t)(place + words);
         place = rest;
         words = rest_words;
     }
-    for (unsigned n; words; place += n, words -= n) {
+    for (size_t n; words; place += n, words -= n) {
         n = words < BLOCK_CLASSES ? words : BLOCK_CLASSES;
         block_keep(b, block, place, n);
     }
@@ -81,7 +81,7 @@ static inline void block_give(struct block *b, void *block, void *piece, size_t 
 
 /* Whether the piece has the new size where it is now. */
 static inline bool block_resize(struct block *b, void *block, void *piece, size_t old, size_t bytes) {
-    unsigned before = block_words(old), words = block_words(bytes), place = block_place(block, piece);
+    size_t before = block_words(old), words = block_words(bytes), place = block_place(block, piece);
     if (words == before)
         return true;
     if (place + before != b->top || place + words > b->end)
