@@ -89,7 +89,7 @@ describe("5. Making times:", function()
     it("now", function()
         local before = os.time()
         local t = time.now()
-        assert.is_true(t:unix() >= before and t:unix() <= os.time())
+        assert.is_true(t:unix() >= before and t:unix() <= os.time() + 1) -- whose clock is the coarse one
         assert.equal("Local", tostring(t:location()))
     end)
     it("unix(s, ns): full nanoseconds, a fraction of a second", function()
