@@ -275,11 +275,12 @@ static const char *socket_path(const char *given) {
 
 static bool connect_to(struct client *c, int *status) {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
-    if (strlen(c->path) >= sizeof a.sun_path) {
+    size_t len = strlen(c->path);
+    if (len >= sizeof a.sun_path) {
         *status = gone(c, "the path is too long");
         return false;
     }
-    strcpy(a.sun_path, c->path);
+    memcpy(a.sun_path, c->path, len + 1);
     c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (c->fd >= 0 && connect(c->fd, (struct sockaddr *)&a, sizeof a) == 0)
         return true;

@@ -156,8 +156,10 @@ static void client_first(struct control_client *client) {
 
 static void client_close(struct control_client *client) {
     struct control *c = client->c;
-    while (client->jobs)
-        job_end(client->jobs);
+    for (struct control_job *job = client->jobs, *next; job; job = next) {
+        next = job->next;
+        job_end(job);
+    }
     ev_io_stop(c->loop, &client->in);
     ev_io_stop(c->loop, &client->out_ready);
     ev_timer_stop(c->loop, &client->stalled);
@@ -533,9 +535,10 @@ struct control *control_open(const struct control_daemon *d, struct ev_loop *loo
 void control_end(struct control *c) {
     if (!c)
         return;
-    while (c->clients) {
-        write_some(c->clients);
-        client_close(c->clients);
+    for (struct control_client *client = c->clients, *next; client; client = next) {
+        next = client->next;
+        write_some(client);
+        client_close(client);
     }
     ev_io_stop(c->loop, &c->accept);
     ev_timer_stop(c->loop, &c->accept_again);

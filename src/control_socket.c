@@ -104,10 +104,11 @@ struct control_socket *control_socket_open(const char *path, int64_t mode, const
         s->fd = -1;
         s->group = getegid();
         s->address.sun_family = AF_UNIX;
-        if (strlen(path) >= sizeof s->address.sun_path)
+        size_t len = strlen(path);
+        if (len >= sizeof s->address.sun_path)
             why = "the path is too long";
         else
-            strcpy(s->address.sun_path, path);
+            memcpy(s->address.sun_path, path, len + 1);
     }
     if (!why && group && !find_group(group, &s->group)) {
         snprintf(err, cap, "control.group %s: there is no such group", group);

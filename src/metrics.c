@@ -1,6 +1,7 @@
 #include "src/metrics.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <uthash.h>
@@ -108,9 +109,10 @@ static void merge(struct census *c) {
 }
 
 static void census_free(struct census *c) {
-    struct tally *t, *next;
-    HASH_ITER (hh, c->tallies, t, next) {
-        HASH_DEL(c->tallies, t);
+    struct tally *t = c->tallies, *next;
+    HASH_CLEAR(hh, c->tallies);
+    for (; t; t = next) {
+        next = t->hh.next;
         mem_free(t);
     }
 }
@@ -211,14 +213,14 @@ static void render_exits(struct text *out, struct node *n) {
 }
 
 static uint64_t resident_bytes(void) {
-    unsigned long long size, resident = 0;
+    char line[128], *resident = NULL;
     FILE *f = fopen("/proc/self/statm", "re");
     if (!f)
         return 0;
-    if (fscanf(f, "%llu %llu", &size, &resident) != 2)
-        resident = 0;
+    if (fgets(line, sizeof line, f)) /* all pages, then those that are resident */
+        resident = strchr(line, ' ');
     fclose(f);
-    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+    return resident ? strtoull(resident, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
 static void render_memory(struct text *out, const struct census *c) {

@@ -294,9 +294,10 @@ bool procs_take(struct node *n, const struct procs_query *q, struct procs *p) {
 }
 
 void procs_free(struct procs *p) {
-    struct procs_entry *e, *next;
-    HASH_ITER (hh, p->entries, e, next) {
-        HASH_DEL(p->entries, e);
+    struct procs_entry *e = p->entries, *next;
+    HASH_CLEAR(hh, p->entries);
+    for (; e; e = next) {
+        next = e->hh.next;
         mem_free(e);
     }
     mem_free(p->entry_names);

@@ -191,10 +191,12 @@ bool table_close(struct table *t, FILE *out) {
     for (size_t i = 0; i < t->n; i++)
         print_cell(t, out, i, t->columns[i].title);
     fputs(bold ? "\033[0m\n" : "\n", out);
-    for (size_t cell = 0; whole && cell < t->cells; cell++, s += strlen(s) + 1) {
-        print_cell(t, out, cell % t->n, s);
-        if (cell % t->n == t->n - 1)
-            fputc('\n', out);
+    for (size_t cell = 0, i = 0; whole && cell < t->cells; cell++, s += strlen(s) + 1) {
+        print_cell(t, out, i, s);
+        if (++i < t->n)
+            continue;
+        fputc('\n', out);
+        i = 0;
     }
     table_drop(t);
     return whole;

@@ -293,9 +293,10 @@ static int print_functions(struct profile *p, const json_t *result) {
 }
 
 static void profile_free(struct profile *p) {
-    struct function *f, *next;
-    HASH_ITER (hh, p->functions, f, next) {
-        HASH_DEL(p->functions, f);
+    struct function *f = p->functions, *next;
+    HASH_CLEAR(hh, p->functions);
+    for (; f; f = next) {
+        next = f->hh.next;
         mem_free(f);
     }
     json_decref(p->stacks);
