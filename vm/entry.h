@@ -55,6 +55,8 @@ struct ventry {
 struct vm_code {
     struct ventry *entries; /* uthash */
     atomic_uint refs;
+    bool kept; /* under vm.code_lock: in vm.kept, which holds a reference */
+    struct vm_code *next_kept;
 };
 
 struct ventry *ventry_hold(struct ventry *e);

@@ -208,9 +208,7 @@ void inbox_push_element(lua_State *L, struct vstate *vs, struct chan *ch, struct
     if (ch->kind == CHAN_EVENTS) {
         push_event(L, vs, m);
     } else if (ch->kind == CHAN_TIMER) {
-        vtimer_push_element(L, ch, m);
-        vs->in_hand = NULL;
-        return;
+        vtimer_push_element(L, m);
     } else if (ch->kind == CHAN_FUTURE) {
         future_push_element(L, ch->future);
     } else if (ch->kind == CHAN_INBOX || ch->full_messages) {

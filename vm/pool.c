@@ -159,10 +159,15 @@ void pool_retire(struct vm *vm, struct ventry *e) {
 static struct vm_code *change_code(struct vm *vm, struct worker_pool *pool) {
     pthread_mutex_lock(&vm->code_lock);
     struct vm_code *c = atomic_load_explicit(&vm->code, memory_order_relaxed);
-    if (c)
+    if (c && (pool || !c->kept))
         atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+    if (c && !pool && !c->kept) { /* no memory to remember the reference in: the set stays to the end */
+        c->kept = true;
+        c->next_kept = vm->kept;
+        vm->kept = c;
+    }
     pthread_mutex_unlock(&vm->code_lock);
-    if (pool) { /* without memory for one: the reference is never given back */
+    if (pool) {
         vm_code_release(pool->before);
         pool->before = pool->code;
         pool->code = c;

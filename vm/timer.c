@@ -181,9 +181,8 @@ void vtimer_fired(struct vstate *vs, struct msg *m) {
     }
 }
 
-void vtimer_push_element(lua_State *L, struct chan *ch, struct msg *m) {
+void vtimer_push_element(lua_State *L, const struct msg *m) {
     int64_t at = msg_event_at(m);
-    msg_free(m);
     int64_t sec = at / CLOCK_NS_PER_SEC;
     vtime_push(L, sec, (int32_t)(at - sec * CLOCK_NS_PER_SEC));
 }

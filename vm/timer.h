@@ -35,8 +35,8 @@ void vtimer_give_up(struct vstate *vs, struct vtimer *v);
 /* A timer's signal has arrived. Touches no Lua; takes `m` over. */
 void vtimer_fired(struct vstate *vs, struct msg *m);
 
-/* Pushes the Time of an element of a timer's channel; takes `m` over. */
-void vtimer_push_element(lua_State *L, struct chan *ch, struct msg *m);
+/* Pushes the Time of an element of a timer's channel. */
+void vtimer_push_element(lua_State *L, const struct msg *m);
 
 /* A sleeping task is not to be woken by its timer. */
 void vtimer_cancel_sleep(struct task *t);

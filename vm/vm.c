@@ -32,6 +32,10 @@ struct vm *vm_create(struct node *n, const struct vm_hooks *hooks) {
 
 void vm_destroy(struct vm *vm) {
     vm_install(vm, NULL);
+    for (struct vm_code *c = vm->kept, *next; c; c = next) {
+        next = c->next_kept;
+        vm_code_release(c);
+    }
     pthread_mutex_destroy(&vm->code_lock);
     bus_free(vm->bus);
     mem_free(vm);

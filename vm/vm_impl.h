@@ -21,6 +21,7 @@ struct vm {
     _Atomic(struct vm_code *) code; /* release by vm_install, acquire by pool_code */
     atomic_uint generation;         /* how often code was installed; release and acquire as `code` */
     pthread_mutex_t code_lock;      /* held to change `code`, and to take a reference of it */
+    struct vm_code *kept;           /* under it: sets that stay to the end, see vm/pool.c */
     _Atomic unsigned jit_states;    /* relaxed: a figure */
     _Atomic unsigned pooled;        /* relaxed: a figure */
     struct vbus *bus;

@@ -29,6 +29,7 @@ describe("2. spawn fails with", function()
         fails(errors.RATE_LIMITED, "max_processes", process.spawn(NS .. "waiter", "app:small"))
         process.terminate(a)
         process.terminate(b)
+        while process.info(a) or process.info(b) do time.sleep("1ms") end -- others need the room
     end)
     it("INTERNAL with the message when the top level raises or returns no method", function()
         fails(errors.INTERNAL, "top level", process.spawn(NS .. "top_raises", HOST))
