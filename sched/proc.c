@@ -9,6 +9,7 @@
 #include "sched/names.h"
 #include "sched/node.h"
 #include "sched/os.h"
+#include "sched/probe.h"
 #include "sched/tune.h"
 
 /* Changes of memory below this stay with the worker. */
@@ -80,6 +81,7 @@ enum send_status proc_post(struct sched_thread *t, struct pid to, struct msg *m)
     } else {
         if (trace_any(t->node))
             trace_note_post(t, p, m);
+        PROBE3(send, to.n, m->from.n, m->data_len);
         switch (mbox_push(&p->mbox, m)) {
         case MBOX_PUSHED:
             break;
@@ -251,6 +253,7 @@ struct proc *proc_new(struct sched_thread *t, const struct spawn *how, enum spaw
     }
     if (trace_any(t->node))
         trace_note_spawn(t, p);
+    PROBE3(spawn, pid.n, p->parent.n, how->label);
     pidtab_publish(&t->node->pids, pid, p);
     *status = SPAWN_OK;
     return p;
@@ -373,6 +376,7 @@ bool proc_poll_slow(struct proc *p) {
         m->next = NULL;
         handle(p, m);
     }
+    PROBE2(receive, p->pid.n, n);
     p->in_first = m; /* something is left only when it has to end */
     if (n && sched_self->worker)
         stat_add(sched_self->worker->stats.messages, n);
@@ -450,6 +454,7 @@ static void finish(struct sched_thread *t, struct proc *p) {
     pidtab_hide(&n->pids, p->pid);
     if (trace_any(n))
         trace_note_exit(t, p);
+    PROBE3(exit, p->pid.n, p->failure != NULL, atomic_load_explicit(&p->label, memory_order_relaxed));
     names_release(t, p);
     det_point("finish: released");
     drop_late(p, p->in_first);
@@ -528,6 +533,7 @@ void proc_run(struct sched_thread *t, struct proc *p) {
                 continue;
         } else if (worker_must_yield(w)) {
             stat_add(w->stats.preemptions, 1);
+            PROBE2(preempt, p->pid.n, w->index);
         }
         t->current = NULL;
         host_wake(t, p, false);

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "sched/node.h"
 #include "sched/os.h"
+#include "sched/probe.h"
 #include "sched/tune.h"
 
 /* --- sleeping ------------------------------------------------------------------------------------------------- */
@@ -81,6 +82,7 @@ static void park(struct worker *w) {
         int64_t now = os_now();
         falls_asleep(w, now);
         stat_add(w->stats.parks, 1);
+        PROBE1(park, w->index);
         /* acquire: partner is worker_unpark */
         while (!atomic_load_explicit(&w->token, memory_order_acquire) && now < due) {
             os_wait(&w->token, 0, due);
@@ -153,6 +155,7 @@ static struct proc *steal(struct worker *w) {
         struct proc *p = v == w ? NULL : runq_steal(&v->runq, &w->runq);
         if (p) {
             stat_add(w->stats.steals, 1);
+            PROBE2(steal, w->index, 1 + runq_len(&w->runq));
             return p;
         }
     }
