@@ -99,6 +99,11 @@ void errobj_push(lua_State *L, struct failure *f) {
     unowned = NULL;
 }
 
+void errobj_thread_ends(void) {
+    failure_release(unowned);
+    unowned = NULL;
+}
+
 void errobj_own(lua_State *L, struct verror *e, struct failure *f) {
     if (!f)
         luaL_error(L, "not enough memory");

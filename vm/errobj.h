@@ -19,6 +19,9 @@ struct verror {
 /* Pushes an object for `f`; takes over one reference of the caller's (also when it raises). */
 void errobj_push(lua_State *L, struct failure *f);
 
+/* The calling thread runs no Lua any more: drops what an errobj_push that raised has left. */
+void errobj_thread_ends(void);
+
 /*
  * For an object that vtype_new made and that has no failure yet: gives it this one, raises "not enough memory" when it is
  * NULL. The order keeps memory errors harmless: first what may raise, then the failure.

@@ -135,12 +135,12 @@ int task_spawn(lua_State *L) {
 static void forget_task(lua_State *L, struct vstate *vs, struct task *t) {
     if (t == &vs->main)
         return;
+    if (t->hold)
+        anchor_drop(L, vs, t->hold); /* may raise: it is still on the list then */
     *t->all_link = t->all_next;
     if (t->all_next)
         t->all_next->all_link = t->all_link;
     vs->live_tasks--;
-    if (t->hold)
-        anchor_drop(L, vs, t->hold);
     vtimer_free_sleep(t);
     mem_free(t->many);
     mem_free(t);

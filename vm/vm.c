@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "vm/bus.h"
 #include "vm/codec.h"
+#include "vm/errobj.h"
 #include "vm/mcode.h"
 #include "vm/mod_process.h"
 #include "vm/pool.h"
@@ -44,6 +45,7 @@ void vm_destroy(struct vm *vm) {
 void vm_worker_ended(struct worker *w) {
     pool_worker_ended(w);
     codec_buf_free(process_scratch());
+    errobj_thread_ends();
 }
 
 bool vm_compiles(const struct vm *vm) {
