@@ -48,7 +48,7 @@ describe("3. send", function()
         denied(errors.INVALID, "timer", process.send(me, "t", time.timer("1h")))
     end)
     it("RATE_LIMITED at the target's limit", function()
-        local pid = assert(process.spawn(NS .. "sleeper", "app:small", "1h"))
+        local pid = assert(process.spawn_monitored(NS .. "sleeper", "app:small", "1h"))
         local ok, err, sent = true, nil, 0
         while ok and sent < 100 do
             ok, err = process.send(pid, "t", sent)
@@ -57,7 +57,7 @@ describe("3. send", function()
         denied(errors.RATE_LIMITED, "mailbox full: ", ok, err)
         assert.equal(6, sent)
         process.terminate(pid)
-        while process.info(pid) do time.sleep("1ms") end -- others need the room
+        process.events():receive() -- others need the room, which is there once the end is told
     end)
     it("wrong types raise", function()
         assert.error_match(function() process.send(nil, "t") end, "bad argument #1")
