@@ -69,7 +69,8 @@ class Readme(Case):
             packages = re.search(r"\[build\]=\"([^\"]+)\"", file.read()).group(1).split()
         known = {"libev-dev": "libev", "libjemalloc-dev": "jemalloc", "libyaml-dev": "libyaml", "libjansson-dev": "jansson",
                  "nettle-dev": "nettle", "uuid-dev": "libuuid", "libglib2.0-dev": "GLib", "libmicrohttpd-dev": "libmicrohttpd",
-                 "libncurses-dev": "ncurses", "libsystemd-dev": "libsystemd", "uthash-dev": "uthash"}
+                 "libncurses-dev": "ncurses", "libsystemd-dev": "libsystemd", "systemtap-sdt-dev": "SystemTap",
+                 "uthash-dev": "uthash"}
         tools = {"gcc", "libc6-dev", "make", "dpkg-dev", "xz-utils", "patch", "pkg-config", "ca-certificates"}
         self.assertEqual(set(packages) - tools, set(known))
         rows = re.findall(r"(?m)^\| ([A-Za-z]+)[ |(]", self.text[self.text.index("## What it is built on"):])
