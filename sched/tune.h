@@ -20,7 +20,8 @@
 #define LATER_MAX TUNE(32, 2)            /* processes collected before they are put behind the overflow */
 #define COMMON_EVERY TUNE(64, 2)         /* dispatches after which the common queues come first */
 #define SPINS TUNE(40, 1)                /* looks around before a worker parks */
-#define EXIT_NOTE_TRIES 1000             /* for the memory of an EXIT, each after giving the processor away */
-#define STUCK_NS INT64_C(100000000)      /* in one process for so long: a spare worker takes the place */
+#define EXIT_NOTE_TRIES                                                                                      \
+    1000 /* for the memory of an EXIT or of a spawn's answer, each after giving the processor away */
+#define STUCK_NS INT64_C(100000000) /* in one process for so long: a spare worker takes the place */
 
 #endif

@@ -4,6 +4,8 @@
 
 #include "base/alloc.h"
 #include "sched/names.h"
+#include "sched/os.h"
+#include "sched/tune.h"
 #include "vm/cstack.h"
 #include "vm/errobj.h"
 #include "vm/inbox.h"
@@ -159,6 +161,11 @@ static void tell_starter(struct vstate *vs, struct failure *f) {
     if (pid_none(vs->starter))
         return;
     struct msg *m = msg_signal(MSG_REPLY, vs->proc->pid);
+    /* Who is never told waits for ever: memory may be back in a moment. */
+    for (int tries = 0; !m && tries < EXIT_NOTE_TRIES; tries++) {
+        os_yield();
+        m = msg_signal(MSG_REPLY, vs->proc->pid);
+    }
     if (m) {
         m->aux = REPLY_STARTED;
         m->u.ptr = failure_hold(f);
