@@ -160,6 +160,12 @@ static void unfold(lua_State *L, int idx) {
     }
 }
 
+void message_unfold(lua_State *L, int from, int to) {
+    luaL_checkstack(L, 4, "payload");
+    for (int i = from; i <= to; i++)
+        unfold(L, i);
+}
+
 static int field_concat(lua_State *L) {
     for (int i = 1; i <= 2; i++) {
         unfold(L, i);

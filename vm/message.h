@@ -18,6 +18,9 @@
 /* Pushes the message object of `m`, which is not taken. Raises without memory. */
 void message_push(lua_State *L, const struct msg *m);
 
+/* Stack slots `from` to `to`: where msg.payload stands, called or not, its value stands then. Raises without stack. */
+void message_unfold(lua_State *L, int from, int to);
+
 /* __call of strings and numbers: what msg.topic gives can be called with the message, and is then itself. */
 int message_call_value(lua_State *L);
 

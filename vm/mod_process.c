@@ -98,6 +98,7 @@ static struct msg *encode_message(lua_State *L, struct vstate *vs, const char *t
     } else {
         char why[WHY];
         scratch.len = 0;
+        message_unfold(L, first, first + n - 1);
         if (vs->wippy)
             wippy_unwrap(L, first, first + n - 1);
         enum codec_status s =
