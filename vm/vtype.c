@@ -37,17 +37,33 @@ static void add_functions(lua_State *L, const luaL_Reg *reg) {
     }
 }
 
-/* A type's metamethod "__missing" is asked for methods that are not there: those that are made at their first use. */
-static void add_missing(lua_State *L, const struct vtype_desc *desc) {
-    for (const luaL_Reg *m = desc->meta; m && m->name; m++)
-        if (desc->methods && strcmp(m->name, "__missing") == 0) {
-            lua_getfield(L, -1, "__index");
-            lua_createtable(L, 0, 1);
+/* The method `key` at its first use: __index of a type's methods. Upvalue: the type. A type's metamethod "__missing" is
+ * asked for those that no C function is. */
+static int method_missing(lua_State *L) {
+    const struct vtype_desc *desc = types[lua_tointeger(L, lua_upvalueindex(1))].desc;
+    const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
+    for (const luaL_Reg *m = desc->methods; m->name; m++)
+        if (strcmp(m->name, key) == 0) {
             lua_pushcclosure(L, m->func, 0);
-            lua_setfield(L, -2, "__index");
-            lua_setmetatable(L, -2);
-            lua_settop(L, -2);
+            lua_pushvalue(L, 2);
+            lua_pushvalue(L, -2);
+            lua_rawset(L, 1);
+            return 1;
         }
+    for (const luaL_Reg *m = desc->meta; m && m->name; m++)
+        if (strcmp(m->name, "__missing") == 0)
+            return m->func(L);
+    return 0;
+}
+
+/* Pushes a table that gets its methods when they are looked up: a Time has 27, and most programs call two. */
+static void push_methods(lua_State *L, enum vtype type) {
+    lua_createtable(L, 0, 2);
+    lua_createtable(L, 0, 1);
+    lua_pushinteger(L, type);
+    lua_pushcclosure(L, method_missing, 1);
+    lua_setfield(L, -2, "__index");
+    lua_setmetatable(L, -2);
 }
 
 static int generic_tostring(lua_State *L) {
@@ -58,15 +74,16 @@ static int generic_tostring(lua_State *L) {
 /* Pushes a new metatable for `type` and keeps it in the type's registry slot. */
 static void make_meta(lua_State *L, enum vtype type) {
     const struct vtype_desc *desc = types[type].desc;
-    lua_createtable(L, 0, 6);
+    int fields = 3;
+    for (const luaL_Reg *m = desc->meta; m && m->name; m++)
+        fields++;
+    lua_createtable(L, 0, fields);
     lua_pushstring(L, types[type].name);
     lua_setfield(L, -2, "__metatable");
     if (desc->methods) {
-        lua_createtable(L, 0, 8);
-        add_functions(L, desc->methods);
+        push_methods(L, type);
         lua_setfield(L, -2, "__index");
     }
-    add_missing(L, desc);
     lua_pushcclosure(L, generic_tostring, 0);
     lua_setfield(L, -2, "__tostring");
     add_functions(L, desc->meta); /* after the method table: an __index of its own replaces it */

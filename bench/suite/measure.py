@@ -1,7 +1,7 @@
 """Measures workloads: peers in turn within each repetition, so that what disturbs the machine disturbs all alike."""
 import tempfile
 
-from . import execute
+from . import execute, machine
 from .figures import disagreement, summary
 from .peers import Unavailable
 
@@ -10,6 +10,7 @@ def sample(peer, workload, workers, args, quick):
     """One run of one peer: its values by name. Raises Unavailable or execute.Failed."""
     with tempfile.TemporaryDirectory(prefix="troupe-bench-") as tmp:
         argv, env = peer.command(workload, workers, args, tmp)
+        machine.warm_memory()
         if workload.mode == "run":
             outcome = execute.run(argv, env, workload.timeout)
             return {**execute.result_of(outcome.stdout), "cpu_s": outcome.cpu_seconds}
