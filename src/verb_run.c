@@ -7,14 +7,10 @@
 
 #include "base/alloc.h"
 #include "base/dur.h"
-#include "src/app.h"
+#include "src/embed.h"
 #include "src/exitcode.h"
 #include "src/input.h"
-#include "src/log.h"
-#include "src/mainloop.h"
-#include "src/patience.h"
 #include "src/result.h"
-#include "src/runner.h"
 #include "src/start.h"
 #include "src/verb.h"
 
@@ -40,24 +36,15 @@ const struct options_syntax verb_run_syntax = {
     .options = defs,
     .count = sizeof defs / sizeof defs[0]};
 
-enum phase { BOOTING, RUNNING, STOPPING };
-
 static struct {
     const struct options *o;
-    struct app *app;
     const struct cfg_entry *entry;
     struct vm_args args;
-    struct runner *runner;
-    enum phase phase;
-    int status;
-    atomic_int print_error; /* relaxed: an error number, written once by the log's thread */
 } the;
 
 /* --- the outcome --------------------------------------------------------------------------------------------------- */
 
-/* Everything that was printed comes before it. */
 static int tell_failure(const struct failure *f) {
-    log_flush(OUTLET_FOREVER);
     start_complain(TOOL, "%s: %s", the.entry->id, f->message);
     if (f->stack_len)
         fprintf(stderr, "%s\n", f->stack);
@@ -70,7 +57,6 @@ static int tell_result(const struct runner_outcome *out) {
     char err[700];
     int status = EXIT_CODE_FAILED;
     text_open(&text);
-    log_flush(OUTLET_FOREVER);
     if (result_read(out->result, out->result_len, &r, &text, err, sizeof err)) {
         status = result_status(&r);
         if (r.present) {
@@ -86,24 +72,14 @@ static int tell_result(const struct runner_outcome *out) {
     return status;
 }
 
-static void stop(int status) {
-    the.phase = STOPPING;
-    the.status = status;
-    if (!supervisor_stop(app_supervisor(the.app), cfg_settings(app_config(the.app))->shutdown.timeout))
-        mainloop_end();
-}
-
-static void look_at_program(void) {
-    struct runner_outcome out;
-    runner_outcome(the.runner, &out);
-    if (out.ended)
-        stop(out.failure ? tell_failure(out.failure) : tell_result(&out));
+static int ended(const struct runner_outcome *out) {
+    return out->failure ? tell_failure(out->failure) : tell_result(out);
 }
 
 /* --- starting it ------------------------------------------------------------------------------------------------------ */
 
-static struct host *find_host(char *err, size_t cap) {
-    struct config *c = app_config(the.app);
+static struct host *find_host(struct app *app, char *err, size_t cap) {
+    struct config *c = app_config(app);
     const char *name = options_value(the.o, OPT_HOST);
     const struct cfg_entry *e = name ? cfg_resolve(c, the.entry->ns, name) : cfg_default_host(c);
     if (!e && name)
@@ -113,63 +89,15 @@ static struct host *find_host(char *err, size_t cap) {
     else if (e->kind != CFG_KIND_HOST)
         snprintf(err, cap, "--host %s: is no host but of kind %s", name, e->kind_word);
     else
-        return app_host(the.app, e, err, cap);
+        return app_host(app, e, err, cap);
     return NULL;
 }
 
-static void start_program(void) {
-    char err[512] = "not enough memory";
-    struct host *host = find_host(err, sizeof err);
-    const struct runner_options o = {.vm = app_vm(the.app),
-                                     .system = app_system_host(the.app),
-                                     .host = host,
-                                     .entry = the.entry->id,
-                                     .args = the.args,
-                                     .born = app_hush,
-                                     .changed = mainloop_wake};
-    the.phase = RUNNING;
-    the.runner = host ? runner_open(&o) : NULL;
-    if (!the.runner) {
-        start_complain(TOOL, "%s", err);
-        stop(EXIT_CODE_FAILED);
-    }
-}
-
-/* --- events -------------------------------------------------------------------------------------------------------------- */
-
-static void on_wake(void *ud) {
-    struct supervisor_status st;
-    app_look(the.app);
-    int print_error = atomic_load_explicit(&the.print_error, memory_order_relaxed);
-    if (print_error && the.phase != STOPPING) {
-        start_complain(TOOL, "standard output: cannot be written: %s", strerror(print_error));
-        stop(EXIT_CODE_IO);
-    }
-    supervisor_status(app_supervisor(the.app), &st);
-    if (st.boot == BOOT_FAILED && the.phase != STOPPING) {
-        log_flush(OUTLET_FOREVER);
-        start_complain(TOOL, "%s", st.reason);
-        stop(EXIT_CODE_FAILED);
-    }
-    if (the.phase == BOOTING && st.boot == BOOT_DONE)
-        start_program();
-    else if (the.phase == RUNNING)
-        look_at_program();
-    else if (the.phase == STOPPING && st.stopped)
-        mainloop_end();
-}
-
-/* The program is asked to end; a second signal ends everything (src/mainloop.h). */
-static void on_stop(void *ud) {
-    if (the.phase == RUNNING)
-        runner_cancel(the.runner, "interrupted");
-    else if (the.phase == BOOTING)
-        stop(EXIT_CODE_FAILED);
-}
-
-static void on_print_failed(int error) {
-    atomic_store_explicit(&the.print_error, error, memory_order_relaxed);
-    mainloop_wake(NULL);
+static bool program(struct app *app, struct runner_options *o, char *err, size_t cap) {
+    o->host = find_host(app, err, cap);
+    o->entry = the.entry->id;
+    o->args = the.args;
+    return o->host != NULL;
 }
 
 /* --- all of it -------------------------------------------------------------------------------------------------------------- */
@@ -185,49 +113,6 @@ static bool find_entry(const struct config *c, bool script) {
     else
         return true;
     return false;
-}
-
-static void run_app(struct config *c) {
-    const struct mainloop_handlers handlers = {.wake = on_wake, .stop = on_stop};
-    const struct app_options o = {.quiet = true, .changed = mainloop_wake};
-    char err[512];
-    if (!mainloop_open(&handlers)) {
-        start_complain(TOOL, "no event loop; are there file descriptors left?");
-        return;
-    }
-    the.app = app_open(c, &o, err, sizeof err);
-    if (!the.app) {
-        start_complain(TOOL, "%s", err);
-        return;
-    }
-    if (supervisor_boot(app_supervisor(the.app)))
-        mainloop_run();
-    else
-        start_complain(TOOL, "not enough memory to start");
-}
-
-static int run_logged(struct config *c) {
-    const struct cfg_settings *s = cfg_settings(c);
-    const struct log_options log = {.program = TOOL,
-                                    .level = (enum cfg_level)s->log.level,
-                                    .format = (enum cfg_format)s->log.format,
-                                    .print = (enum cfg_print)s->log.print,
-                                    .patience_ns = OUTLET_FOREVER,
-                                    .print_failed = on_print_failed};
-    the.status = EXIT_CODE_INTERNAL;
-    if (!log_open(&log)) {
-        start_complain(TOOL, "not enough memory or threads to start");
-        return the.status;
-    }
-    run_app(c);
-    int64_t patience = log_flush(FLUSH_PATIENCE) ? FLUSH_PATIENCE : STUCK_PATIENCE;
-    mainloop_exit_within(END_PATIENCE, the.status);
-    if (the.app)
-        app_end(the.app);
-    runner_close(the.runner);
-    app_close(the.app);
-    log_close(patience);
-    return the.status;
 }
 
 int verb_run(const struct options *o) {
@@ -252,7 +137,11 @@ int verb_run(const struct options *o) {
         start_complain(TOOL, "arguments: %s", err);
         status = EXIT_CODE_INTERNAL;
     } else {
-        status = run_logged(c);
+        const struct embed_options embed = {.print = (enum cfg_print)cfg_settings(c)->log.print,
+                                            .print_matters = true,
+                                            .program = program,
+                                            .ended = ended};
+        status = embed_run(c, &embed);
     }
     mem_free((char *)(uintptr_t)the.args.data);
     cfg_unref(c);

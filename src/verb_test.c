@@ -14,19 +14,16 @@
 #include "src/app.h"
 #include "src/code.h"
 #include "src/cpus.h"
+#include "src/embed.h"
 #include "src/exitcode.h"
 #include "src/hooks.h"
 #include "src/input.h"
-#include "src/log.h"
-#include "src/mainloop.h"
-#include "src/runner.h"
 #include "src/start.h"
 #include "src/verb.h"
 
 #define SUFFIX "_test.lua"
 #define DRIVER "troupe.test:driver"
 #define FILE_ENTRY "troupe.test:file"
-#define END_PATIENCE (2 * DUR_SEC)
 #define TIMEOUT_DEFAULT (10 * DUR_SEC)
 #define JOBS_MAX 256
 
@@ -66,17 +63,12 @@ const struct options_syntax verb_test_syntax = {
     .options = defs,
     .count = sizeof defs / sizeof defs[0]};
 
-enum phase { BOOTING, RUNNING, STOPPING };
-
 static struct {
     const struct options *o;
-    struct app *app;
     char **files;
     size_t file_n;
     struct vm_args args;
-    struct runner *runner;
-    enum phase phase;
-    int status;
+    const struct cfg_entry *host; /* where tests run */
 } the;
 
 /* --- what there is to run ------------------------------------------------------------------------------------------ */
@@ -190,11 +182,11 @@ static bool make_plan(struct config *c, const struct cfg_entry *host, int64_t ti
 }
 
 /* The code of the configuration, and two entries more. */
-static bool install(struct config *c, char *err, size_t cap) {
+static bool install(struct app *app, char *err, size_t cap) {
     static const struct {
         const char *id, *source;
     } more[] = {{DRIVER, "return require('test').drive"}, {FILE_ENTRY, "return require('test').file"}};
-    struct vm_code *set = code_compile(c, err, cap);
+    struct vm_code *set = code_compile(app_config(app), err, cap);
     for (size_t i = 0; set && i < sizeof more / sizeof more[0]; i++) {
         int line;
         const struct vm_entry_def def = {.id = more[i].id,
@@ -210,112 +202,28 @@ static bool install(struct config *c, char *err, size_t cap) {
         }
     }
     if (set)
-        vm_install(app_vm(the.app), set);
+        vm_install(app_vm(app), set);
     return set != NULL;
 }
 
 /* --- running ---------------------------------------------------------------------------------------------------------- */
 
-static void stop(int status) {
-    the.phase = STOPPING;
-    the.status = status;
-    if (!supervisor_stop(app_supervisor(the.app), cfg_settings(app_config(the.app))->shutdown.timeout))
-        mainloop_end();
+static bool prepare(struct app *app, char *err, size_t cap) {
+    return app_host(app, the.host, err, cap) && install(app, err, cap);
 }
 
-static void look_at_driver(void) {
-    struct runner_outcome out;
-    runner_outcome(the.runner, &out);
-    if (!out.ended)
-        return;
-    log_flush(OUTLET_FOREVER);
-    if (out.failure && out.failure->how != EXIT_RETURNED) /* how many failed has been printed */
-        start_complain(TOOL, "%s", out.failure->message);
-    else if (out.failure && the.file_n == 0)
-        start_complain(TOOL, "%s", out.failure->message);
-    stop(out.failure ? EXIT_CODE_FAILED : 0);
+static bool program(struct app *app, struct runner_options *o, char *err, size_t cap) {
+    o->host = app_system_host(app);
+    o->entry = DRIVER;
+    o->args = the.args;
+    return true;
 }
 
-static void start_driver(void) {
-    const struct runner_options o = {.vm = app_vm(the.app),
-                                     .system = app_system_host(the.app),
-                                     .host = app_system_host(the.app),
-                                     .entry = DRIVER,
-                                     .args = the.args,
-                                     .born = app_hush,
-                                     .changed = mainloop_wake};
-    the.phase = RUNNING;
-    the.runner = runner_open(&o);
-    if (!the.runner) {
-        start_complain(TOOL, "not enough memory");
-        stop(EXIT_CODE_FAILED);
-    }
-}
-
-static void on_wake(void *ud) {
-    struct supervisor_status st;
-    app_look(the.app);
-    supervisor_status(app_supervisor(the.app), &st);
-    if (st.boot == BOOT_FAILED && the.phase != STOPPING) {
-        log_flush(OUTLET_FOREVER);
-        start_complain(TOOL, "%s", st.reason);
-        stop(EXIT_CODE_FAILED);
-    }
-    if (the.phase == BOOTING && st.boot == BOOT_DONE)
-        start_driver();
-    else if (the.phase == RUNNING)
-        look_at_driver();
-    else if (the.phase == STOPPING && st.stopped)
-        mainloop_end();
-}
-
-static void on_stop(void *ud) {
-    if (the.phase == RUNNING)
-        runner_cancel(the.runner, "interrupted");
-    stop(EXIT_CODE_FAILED);
-}
-
-static void run_app(struct config *c, const struct cfg_entry *host) {
-    const struct mainloop_handlers handlers = {.wake = on_wake, .stop = on_stop};
-    const struct app_options o = {.quiet = true, .changed = mainloop_wake};
-    char err[512];
-    if (!mainloop_open(&handlers)) {
-        start_complain(TOOL, "no event loop; are there file descriptors left?");
-        return;
-    }
-    hooks_capture(DRIVER);
-    the.app = app_open(c, &o, err, sizeof err);
-    if (!the.app || !app_host(the.app, host, err, sizeof err) || !install(c, err, sizeof err)) {
-        start_complain(TOOL, "%s", err);
-        return;
-    }
-    if (supervisor_boot(app_supervisor(the.app)))
-        mainloop_run();
-    else
-        start_complain(TOOL, "not enough memory to start");
-}
-
-static int run_logged(struct config *c, const struct cfg_entry *host) {
-    const struct cfg_settings *s = cfg_settings(c);
-    const struct log_options log = {.program = TOOL,
-                                    .level = (enum cfg_level)s->log.level,
-                                    .format = (enum cfg_format)s->log.format,
-                                    .print = CFG_PRINT_STDOUT,
-                                    .patience_ns = OUTLET_FOREVER};
-    the.status = EXIT_CODE_INTERNAL;
-    if (!log_open(&log)) {
-        start_complain(TOOL, "not enough memory or threads to start");
-        return the.status;
-    }
-    run_app(c, host);
-    log_flush(END_PATIENCE);
-    mainloop_exit_within(END_PATIENCE, the.status);
-    if (the.app)
-        app_end(the.app);
-    runner_close(the.runner);
-    app_close(the.app);
-    log_close(END_PATIENCE);
-    return the.status;
+/* How many failed has been printed by the driver. */
+static int ended(const struct runner_outcome *out) {
+    if (out->failure && (out->failure->how != EXIT_RETURNED || the.file_n == 0))
+        start_complain(TOOL, "%s", out->failure->message);
+    return out->failure ? EXIT_CODE_FAILED : EXIT_CODE_OK;
 }
 
 /* --- the command line ---------------------------------------------------------------------------------------------------- */
@@ -333,10 +241,17 @@ static const struct cfg_entry *find_host(struct config *c) {
 }
 
 static int test(struct config *c, int64_t timeout, long jobs) {
-    const struct cfg_entry *host = find_host(c);
+    const struct embed_options embed = {.print = CFG_PRINT_STDOUT,
+                                        .stop_at_once = true,
+                                        .prepare = prepare,
+                                        .program = program,
+                                        .ended = ended};
     int status = EXIT_CODE_FAILED;
-    if (host && make_plan(c, host, timeout, jobs))
-        status = run_logged(c, host);
+    the.host = find_host(c);
+    if (the.host && make_plan(c, the.host, timeout, jobs)) {
+        hooks_capture(DRIVER);
+        status = embed_run(c, &embed);
+    }
     mem_free((char *)(uintptr_t)the.args.data);
     return status;
 }
