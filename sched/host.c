@@ -348,8 +348,7 @@ static void look_at(struct host *h, struct worker *w, int64_t now) {
     }
     int64_t held = now - atomic_load_explicit(&w->ticker_since_ns, memory_order_relaxed),
             slice = host_limit(h, time_slice_ns);
-    bool overdue =
-        wheel_next(&w->wheel) < now - atomic_load_explicit(&n->tick_period_ns, memory_order_relaxed);
+    bool overdue = wheel_next(&w->wheel) <= now;
     if (held < slice && !overdue)
         return;
     atomic_store_explicit(&w->yield, true, memory_order_relaxed);
