@@ -3,7 +3,7 @@ import json
 import os
 
 from . import svg
-from .figures import Results, check_targets, times_as_good
+from .figures import MISSED_GOAL, MISSED_MUST, Results, check_targets, times_as_good
 from .workloads import WORKLOADS
 
 TEXTS = {workload.name: workload.text for workload in WORKLOADS}
@@ -77,6 +77,18 @@ def target_lines(rows):
             target_name(row), row["at"], measured(row), limit(row, "must"), limit(row, "goal"), row["status"])
 
 
+def causes(rows):
+    """What profiling showed to be in the way of targets that this run missed."""
+    missed = {target_name(row): row["cause"] for row in rows
+              if row["status"] in (MISSED_MUST, MISSED_GOAL) and "cause" in row}
+    if missed:
+        yield "What is in the way of those that were missed:"
+        yield ""
+        for name, cause in missed.items():
+            yield "- **%s**: %s." % (name, cause)
+        yield ""
+
+
 def cell(text):
     return str(text).replace("|", "\\|").replace("\n", " ")
 
@@ -130,6 +142,7 @@ def markdown(report, pictures):
         yield from table(("target", "workers", "measured", "must", "goal", ""), (
             (target_name(row), row["at"], measured(row), limit(row, "must"), limit(row, "goal"), row["status"])
             for row in report["targets"]))
+        yield from causes(report["targets"])
     for name, text in pictures:
         yield "![%s](%s)" % (text, name)
         yield ""

@@ -85,6 +85,12 @@ class Tables(unittest.TestCase):
     def test_every_folder_is_of_a_workload(self):
         self.assertEqual(set(os.listdir(os.path.join(BENCH, "workloads"))), {w.folder for w in workloads.WORKLOADS})
 
+    def test_causes_of_what_was_missed(self):
+        rows = [{"workload": "w", "figure": "f", "kind": "value", "status": status, "cause": "because " + status}
+                for status in (figures.MISSED_MUST, figures.MET_MUST)]
+        self.assertEqual(list(report.causes(rows[1:])), [])
+        self.assertIn("- **w: f**: because MUST MISSED.", list(report.causes(rows)))
+
     def test_targets_fit_the_workloads(self):
         known = {w.name: w for w in workloads.WORKLOADS}
         with open(os.path.join(BENCH, "targets.json"), encoding="utf-8") as file:
@@ -92,7 +98,7 @@ class Tables(unittest.TestCase):
                 workload = known[target["workload"]]
                 figure = {f.name: f for f in workload.figures}[target["figure"]]
                 self.assertIn(target["kind"], ("ratio", "value", "speedup"))
-                self.assertLessEqual(target.keys(), {"workload", "figure", "kind", "peer", "workers", "at_most", "must",
+                self.assertLessEqual(target.keys(), {"workload", "figure", "kind", "peer", "workers", "at_most", "cause", "must",
                                                      "goal"})
                 self.assertTrue(target.keys() & {"must", "goal"})
                 if target["kind"] == "value":
