@@ -163,7 +163,7 @@ class Execution(unittest.TestCase):
             execute.run(["/nonexistent/program"], {}, 1)
 
     def test_hold_measures_when_ready_and_ends_the_program(self):
-        measured = execute.hold(SH + ["echo starting; echo ready; exec sleep 60"], {}, 20,
+        measured = execute.hold(SH + ["echo starting; echo ready; sleep 60 & wait"], {}, 20,
                                 lambda pid: (pid, execute.memory_bytes(pid), execute.wakeups(pid)))
         self.assertGreater(measured[1], 4096)
         self.assertFalse(os.path.exists("/proc/%d" % measured[0]))
