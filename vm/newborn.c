@@ -57,6 +57,7 @@ static bool grow_up(struct proc *p) {
     vs->context = n->context;
     n->context = NULL;
     task_ready(vs, &vs->main, WAKE_START);
+    vm_account(vs);
     newborn_free(n);
     return true;
 }
