@@ -363,7 +363,8 @@ static enum spawned spawn_newborn(struct vm *vm, const struct spawn_request *r, 
 enum spawned spawn_process(struct vm *vm, const struct spawn_request *r, struct pid *pid,
                            struct failure **f) {
     struct sched_thread *t = sched_self;
-    if (r->entry->plain && !r->more && t->worker &&
+    /* Who asked for `later` is told when main begins, which takes a state that knows whom to tell. */
+    if (r->entry->plain && !r->more && !r->later && t->worker &&
         atomic_load_explicit(&r->entry->proven, memory_order_relaxed) & dialect(r))
         return spawn_newborn(vm, r, pid, f);
     struct vstate *vs = pool_take(vm, r->entry);
