@@ -26,6 +26,19 @@ def waiting(name="waiter"):
     return entry(name, main("print('%s up') %s" % (name, WAIT)))
 
 
+class KnownEntry(Case):
+    def test_a_service_of_an_entry_that_others_have_spawned_starts(self):
+        """Its file is known to work by then, and need not run before the process does (vm/newborn.h)."""
+        text = HEAD + entry("w", "return function() process.events():receive() end") + entry("p", """
+            for _ = 1, 2 do assert(process.spawn("app:w", "app:processes")) end
+            return function() process.events():receive() end""")
+        text += service("first", "p") + service("second", "w", "requires: [first], start_timeout: 5s")
+        self.put("troupe.yaml", text)
+        daemon = self.start(TROUPED, "--config", "troupe.yaml")
+        daemon.await_text("msg=ready")
+        self.assertEqual(daemon.stop(), 0)
+
+
 class CommandLine(Case):
     def run_daemon(self, *options):
         return self.run_to_end(TROUPED, *options)
