@@ -25,7 +25,7 @@
 struct node_hooks {
     /* In a worker's thread, in a signal handler: interrupt what runs (the pointer given to worker_publish). */
     void (*preempt)(void *running);
-    /* A process ended: for logs and metrics. Inside the process, after close. */
+    /* A process ended: for logs and metrics. Inside the process, when all have been told and before close. */
     void (*ended)(struct proc *p);
     /* A worker has been in one process for `ns` and does not give way. Ticker thread. */
     void (*stuck)(struct worker *w, struct pid pid, int64_t ns);
