@@ -35,16 +35,15 @@ struct proc *host_take_injected(struct host *h) {
     return first;
 }
 
-static void overflow_append(struct host *h, struct proc *first, struct proc *last, uint64_t n) {
-    os_lock(&h->overflow_lock);
-    last->run_next = NULL;
-    if (h->overflow_last)
-        h->overflow_last->run_next = first;
+static void line_append(struct line *to, struct line *from) {
+    from->last->run_next = NULL;
+    if (to->last)
+        to->last->run_next = from->first;
     else
-        h->overflow_first = first;
-    h->overflow_last = last;
-    atomic_fetch_add_explicit(&h->overflow_len, n, memory_order_relaxed);
-    os_unlock(&h->overflow_lock);
+        to->first = from->first;
+    to->last = from->last;
+    to->n += from->n;
+    *from = (struct line){0};
 }
 
 static void own_begin(struct worker *w) {
@@ -57,63 +56,92 @@ static void own_end(struct worker *w) {
     w->in_slot = 0;
 }
 
-void worker_flush(struct worker *w) {
-    if (!w->later_first)
+static void flush(struct worker *w, enum line_of which) {
+    struct host *h = w->host;
+    struct line *later = &w->later[which];
+    if (!later->first)
         return;
     det_point("flush");
     own_begin(w);
-    if (w->later_first) { /* the signal handler may have been here since */
-        overflow_append(w->host, w->later_first, w->later_last, w->later_len);
-        w->later_first = w->later_last = NULL;
-        w->later_len = 0;
+    if (later->first) { /* the signal handler may have been here since */
+        os_lock(&h->overflow_lock);
+        atomic_fetch_add_explicit(&h->overflow_len[which], later->n, memory_order_relaxed);
+        line_append(&h->overflow[which], later);
+        os_unlock(&h->overflow_lock);
     }
     own_end(w);
+}
+
+void worker_flush(struct worker *w) {
+    for (enum line_of which = 0; which < LINE_KINDS; which++)
+        flush(w, which);
+}
+
+static bool new_needs_room(struct worker *w) {
+    return atomic_load_explicit(&w->host->overflow_len[LINE_NEW], memory_order_relaxed);
+}
+
+/* What those that have run may still take of the ring: a part of it is for the others. */
+static uint32_t ring_room(struct worker *w) {
+    uint32_t len = runq_len(&w->runq), most = RUNQ_SIZE - NEW_IN_RING;
+    return len < most ? most - len : 0;
 }
 
 /*
  * While anything waits in the overflow, what comes later has to go behind it, and not into the ring, which would never
  * get empty enough to let it in: a process woken in a burst would starve beside a program that keeps spawning. The worker
  * collects a few before it takes the lock.
+ *
+ * Who has not run yet waits in a line of its own, and only a few of them in the ring: a program may start a hundred
+ * thousand processes at once, and others, that a timer or a message has woken, are not to wait until all those have begun.
  */
 void worker_enqueue(struct worker *w, struct proc *p) {
-    bool waiting = w->later_first || atomic_load_explicit(&w->host->overflow_len, memory_order_relaxed);
+    enum line_of which = p->flags & PROC_STARTED ? LINE_GOING : LINE_NEW;
+    struct line *later = &w->later[which];
+    bool waiting =
+        later->first || atomic_load_explicit(&w->host->overflow_len[which], memory_order_relaxed) ||
+        (which == LINE_NEW ? runq_len(&w->runq) >= NEW_IN_RING : new_needs_room(w) && ring_room(w) == 0);
     if (!waiting && runq_put(&w->runq, p))
         return;
     own_begin(w);
-    p->run_next = NULL;
     det_point("enqueue: later");
-    if (w->later_last)
-        w->later_last->run_next = p;
-    else
-        w->later_first = p;
-    w->later_last = p;
-    w->later_len++;
+    line_append(later, &(struct line){p, p, 1});
     own_end(w);
-    if (w->later_len >= LATER_MAX)
-        worker_flush(w);
+    if (later->n >= LATER_MAX)
+        flush(w, which);
+}
+
+/* Moves a share of one line, at most `most`, to the ring. */
+static void take_line(struct worker *w, enum line_of which, uint32_t most) {
+    struct host *h = w->host;
+    uint64_t n = atomic_load_explicit(&h->overflow_len[which], memory_order_relaxed);
+    if (!n || !most)
+        return;
+    uint64_t share = n / atomic_load_explicit(&h->worker_count, memory_order_relaxed) + 1;
+    if (share > most)
+        share = most;
+    struct line *line = &h->overflow[which];
+    uint32_t taken = 0;
+    os_lock(&h->overflow_lock);
+    for (; taken < share && line->first; taken++) {
+        struct proc *p = line->first;
+        if (!runq_put(&w->runq, p))
+            break;
+        line->first = p->run_next;
+    }
+    if (!line->first)
+        line->last = NULL;
+    line->n -= taken;
+    atomic_fetch_sub_explicit(&h->overflow_len[which], taken, memory_order_relaxed);
+    os_unlock(&h->overflow_lock);
 }
 
 void host_take_overflow(struct worker *w) {
-    struct host *h = w->host;
     worker_flush(w);
-    uint64_t n = atomic_load_explicit(&h->overflow_len, memory_order_relaxed);
-    uint32_t room = RUNQ_SIZE - runq_len(&w->runq);
-    if (!n || room < RUNQ_SIZE / 2)
-        return;
-    uint64_t share = n / atomic_load_explicit(&h->worker_count, memory_order_relaxed) + 1;
-    if (share > RUNQ_SIZE / 2)
-        share = RUNQ_SIZE / 2;
-    os_lock(&h->overflow_lock);
-    while (share-- && h->overflow_first) {
-        struct proc *p = h->overflow_first;
-        if (!runq_put(&w->runq, p))
-            break;
-        h->overflow_first = p->run_next;
-        if (!h->overflow_first)
-            h->overflow_last = NULL;
-        atomic_fetch_sub_explicit(&h->overflow_len, 1, memory_order_relaxed);
-    }
-    os_unlock(&h->overflow_lock);
+    if (runq_len(&w->runq) <= RUNQ_SIZE / 2)
+        take_line(w, LINE_GOING, ring_room(w));
+    uint32_t len = runq_len(&w->runq);
+    take_line(w, LINE_NEW, len + NEW_LEAST < NEW_IN_RING ? NEW_IN_RING - len : NEW_LEAST);
 }
 
 void host_notify(struct host *h) {
@@ -163,19 +191,23 @@ void worker_on_signal(struct worker *w) {
     if (w->in_slot || !atomic_load_explicit(&w->give_woken, memory_order_relaxed))
         return;
     atomic_store_explicit(&w->give_woken, false, memory_order_relaxed);
-    struct proc *p = w->woken, *later = w->later_first;
-    if (!p && !later)
-        return;
-    w->woken = w->later_first = w->later_last = NULL;
-    w->later_len = 0;
+    struct proc *p = w->woken;
+    bool any = p;
+    w->woken = NULL;
     if (p)
         inject(w->host, p);
-    while (later) { /* not by worker_flush: this thread may hold its lock */
-        struct proc *next = later->run_next;
-        inject(w->host, later);
-        later = next;
+    for (enum line_of which = 0; which < LINE_KINDS; which++) {
+        struct proc *later = w->later[which].first;
+        w->later[which] = (struct line){0};
+        any = any || later;
+        while (later) { /* not by worker_flush: this thread may hold its lock */
+            struct proc *next = later->run_next;
+            inject(w->host, later);
+            later = next;
+        }
     }
-    host_notify(w->host);
+    if (any)
+        host_notify(w->host);
 }
 
 /* --- workers come and go ------------------------------------------------------------------------------------ */
@@ -383,7 +415,9 @@ bool host_tick(struct host *h, int64_t now_ns) {
 /* --- figures ---------------------------------------------------------------------------------------------------- */
 
 uint64_t host_queue_len(struct host *h) {
-    uint64_t n = atomic_load_explicit(&h->overflow_len, memory_order_relaxed);
+    uint64_t n = 0;
+    for (enum line_of which = 0; which < LINE_KINDS; which++)
+        n += atomic_load_explicit(&h->overflow_len[which], memory_order_relaxed);
     unsigned count = atomic_load_explicit(&h->worker_count, memory_order_acquire);
     for (unsigned i = 0; i < count; i++)
         n += runq_len(&worker_at(h, i)->runq);

@@ -80,20 +80,26 @@ struct worker_stats {
     atomic_store_explicit(&(counter), atomic_load_explicit(&(counter), memory_order_relaxed) + (n),          \
                           memory_order_relaxed)
 
+/* Who does not fit into a ring waits in one of these: those that have run before, and those that have not. */
+enum line_of { LINE_GOING, LINE_NEW, LINE_KINDS };
+struct line {
+    struct proc *first, *last; /* by run_next */
+    uint32_t n;
+};
+
 struct worker {
     struct sched_thread thread; /* first */
     struct host *host;
     unsigned index;
     pthread_t id;
-    struct proc *woken; /* the last-in slot; owner, and its own signal handler */
-    int64_t chain_tick; /* when the current chain through the last-in slot began */
-    int64_t seen_tick;  /* the coarse tick at which the common queues were looked at last */
-    struct proc *later_first, *later_last; /* on their way to the overflow, see worker_enqueue */
-    uint32_t later_len;
+    struct proc *woken;            /* the last-in slot; owner, and its own signal handler */
+    int64_t chain_tick;            /* when the current chain through the last-in slot began */
+    int64_t seen_tick;             /* the coarse tick at which the common queues were looked at last */
+    struct line later[LINE_KINDS]; /* on their way to the overflow, see worker_enqueue */
     uint32_t rng;
     _Atomic size_t
         memory_change; /* of its processes, not yet in host.memory; only the owner writes, relaxed */
-    volatile sig_atomic_t in_slot; /* set by the owner around changes of `woken` and `later_*` */
+    volatile sig_atomic_t in_slot; /* set by the owner around changes of `woken` and `later` */
 
     /* Read by the ticker. */
     _Alignas(64) _Atomic uint64_t run_seq; /* odd while a process runs; relaxed */
@@ -143,8 +149,8 @@ struct host {
     _Atomic uint64_t memory; /* bytes of all its processes, but for what workers collect: host_memory */
 
     _Alignas(64) pthread_mutex_t overflow_lock; /* guards the two below */
-    struct proc *overflow_first, *overflow_last;
-    _Atomic uint64_t overflow_len; /* relaxed reads decide whether to take the lock */
+    struct line overflow[LINE_KINDS];
+    _Atomic uint64_t overflow_len[LINE_KINDS]; /* relaxed reads decide whether to take the lock */
 };
 
 /* A host with running workers. `id` is copied. NULL without memory or threads; the node may know it then all the same, closed and

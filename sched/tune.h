@@ -12,6 +12,8 @@
 #endif
 
 #define RUNQ_SIZE TUNE(256u, 4u)   /* entries of a worker's ring; a power of two */
+#define NEW_IN_RING TUNE(32u, 1u)  /* processes that have not run yet come into a ring up to this length, */
+#define NEW_LEAST TUNE(4u, 1u)     /* and so many in each COMMON_EVERY dispatches, however long it is */
 #define PIDCACHE_SIZE TUNE(256, 4) /* free slots that one thread keeps */
 #define CELLS_KEPT TUNE(1024, 2)   /* freed processes that one thread keeps */
 #define EPOCH_BATCH                                                                                          \

@@ -25,7 +25,7 @@ void worker_signal(struct worker *w, int sig);
 /* The pid of what it runs now, none outside; a hint. Any thread. */
 struct pid worker_pid(struct worker *w);
 
-/* Adds to the tail of its ring or, while something waits there, behind the host's overflow. Its own thread. */
+/* Adds to the tail of its ring or, while something of its kind waits there, to the host's overflow. Its own thread. */
 void worker_enqueue(struct worker *w, struct proc *p);
 
 /* What worker_enqueue has collected goes into the overflow. Its own thread. */

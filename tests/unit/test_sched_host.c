@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include "base/clock.h"
+#include "sched/tune.h"
 #include "tests/support/schedbox.h"
 
 #define MS INT64_C(1000000)
@@ -241,6 +242,62 @@ Test(sched_host, a_child_does_not_wait_for_its_busy_parent) {
         actor_spawn(&b, &parent, &pair, NULL, NULL);
         AWAIT(atomic_load(&closes) == i);
     }
+    box_close(&b);
+}
+
+/* --- those that have not run yet ------------------------------------------------------------------------------------- */
+
+#define CROWD 2000
+
+static struct pid first_in, behind_it;
+static atomic_uint begun, begun_before;
+static enum step begin_once(struct actor *a) {
+    atomic_fetch_add(&begun, 1);
+    return STEP_EXIT;
+}
+static void see_how_many(struct actor *a, struct msg *m) {
+    msg_free(m);
+    atomic_store(&begun_before, atomic_load(&begun) + 1);
+}
+static enum step spawn_a_crowd(struct actor *a) {
+    static const struct actor_ops one_of_many = {.step = begin_once};
+    struct box b = {.node = sched_self->node, .host = a->p->host};
+    for (int i = 0; i < CROWD; i++)
+        actor_spawn(&b, &one_of_many, NULL, NULL, NULL);
+    send_number(a->p->pid, first_in, 1);  /* goes into the slot, */
+    send_number(a->p->pid, behind_it, 1); /* and is put into the queue by this one */
+    return STEP_EXIT;
+}
+
+Test(sched_host, who_is_woken_does_not_wait_for_all_that_are_new) {
+    struct box b = box_open(1, NULL, NULL);
+    static const struct actor_ops looks = {.message = see_how_many}, only_waits,
+                                  parent = {.step = spawn_a_crowd};
+    first_in = actor_spawn(&b, &looks, NULL, NULL, NULL);
+    behind_it = actor_spawn(&b, &only_waits, NULL, NULL, NULL);
+    AWAIT(all_parked(&b));
+    actor_spawn(&b, &parent, NULL, NULL, NULL);
+    AWAIT(atomic_load(&begun) == CROWD && atomic_load(&begun_before));
+    cr_expect(atomic_load(&begun_before) < CROWD / 4, "%u had begun before", atomic_load(&begun_before));
+    box_close(&b);
+}
+
+static enum step go_on(struct actor *a) {
+    return atomic_load(&go) ? STEP_EXIT : STEP_AGAIN;
+}
+
+Test(sched_host, who_is_new_does_not_wait_for_all_that_go_on) {
+    struct box b = box_open(1, NULL, NULL);
+    static const struct actor_ops busy = {.step = go_on, .close = count_close},
+                                  one_of_many = {.step = begin_once};
+    const unsigned crowd = 2 * RUNQ_SIZE + 100; /* more than fit into a ring, always */
+    for (unsigned i = 0; i < crowd; i++)
+        actor_spawn(&b, &busy, NULL, NULL, NULL);
+    for (int i = 0; i < 100; i++)
+        actor_spawn(&b, &one_of_many, NULL, NULL, NULL);
+    AWAIT(atomic_load(&begun) == 100);
+    atomic_store(&go, true);
+    AWAIT(atomic_load(&closes) == crowd);
     box_close(&b);
 }
 
