@@ -125,12 +125,12 @@ bool base_push(lua_State *L, struct vstate *vs, const char *key) {
         return true;
     }
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
-        if (strcmp(own[i].name, key) == 0) {
+        if (same_name(own[i].name, key)) {
             lua_pushcclosure(L, own[i].func, 0);
             return true;
         }
     for (size_t i = 0; i < sizeof safe / sizeof safe[0]; i++)
-        if (strcmp(safe[i], key) == 0) {
+        if (same_name(safe[i], key)) {
             open_base(L, vs);
             lua_getfield(L, LUA_GLOBALSINDEX, key);
             if (lua_type(L, -1) != LUA_TNIL)

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "vm/cdata.h"
 #include "vm/entry.h"
+#include "vm/image.h"
 #include "vm/pool.h"
 #include "vm/types_strip.h"
 #include "vm/vm_impl.h"
@@ -193,6 +194,7 @@ void ventry_release(struct ventry *e) {
     mem_free(e->chunk_name);
     mem_free(e->bytecode);
     mem_free(e->default_host);
+    image_free(atomic_load_explicit(&e->image, memory_order_relaxed));
     mem_free(e);
 }
 

@@ -21,6 +21,8 @@
 
 #include "vm/vm.h"
 
+struct image;
+
 struct ventry {
     UT_hash_handle hh; /* in its set, by id */
     atomic_uint refs;
@@ -44,8 +46,12 @@ struct ventry {
     } * imports;
     size_t import_count;
     char *default_host;
-    _Atomic unsigned proven;   /* relaxed: the dialects, as bits, in which the top level has worked */
-    pthread_mutex_t pool_lock; /* guards the next two */
+    atomic_uint more_size;         /* relaxed: of its states' second blocks, vm/life.c; 0: none */
+    atomic_uint made;              /* relaxed: states so far, up to where its picture is taken */
+    _Atomic(struct image *) image; /* release and acquire; NULL: none (yet), see vm/life.c */
+    atomic_int heat;               /* relaxed: how much its processes compute, vm/life.c */
+    _Atomic unsigned proven;       /* relaxed: the dialects, as bits, in which the top level has worked */
+    pthread_mutex_t pool_lock;     /* guards the next two */
     struct vstate *pool;
     unsigned pool_count;
     atomic_bool pool_hint; /* relaxed: the shared list may hold something */

@@ -18,7 +18,7 @@
 
 static int lib_index(const char *name) {
     for (int i = 0; vlib_all[i]; i++)
-        if (strcmp(vlib_all[i]->name, name) == 0)
+        if (same_name(vlib_all[i]->name, name))
             return i;
     return -1;
 }
@@ -33,7 +33,7 @@ static int lib_member(lua_State *L) {
         return 0;
     const char *key = lua_tostring(L, 2);
     for (const luaL_Reg *f = lib->funcs; f && f->name; f++)
-        if (strcmp(f->name, key) == 0) {
+        if (same_name(f->name, key)) {
             lua_pushcclosure(L, f->func, 0);
             lua_pushvalue(L, 2);
             lua_pushvalue(L, -2);
@@ -41,7 +41,7 @@ static int lib_member(lua_State *L) {
             return 1;
         }
     for (const struct vlib_value *v = lib->values; v && v->name; v++)
-        if (strcmp(v->name, key) == 0) {
+        if (same_name(v->name, key)) {
             if (v->push)
                 v->push(L);
             else if (v->text)
@@ -330,8 +330,6 @@ void env_open(lua_State *L) {
         lua_pushstring(L, words[i]);
         lua_rawseti(L, LUA_REGISTRYINDEX, REG_WORDS + i);
     }
-    lua_pushstring(L, vstate_of(L)->entry->method);
-    lua_rawseti(L, LUA_REGISTRYINDEX, REG_METHOD);
     lua_createtable(L, 0, 0); /* base */
     lua_createtable(L, 0, 1);
     lua_pushcclosure(L, base_lookup, 0);

@@ -12,7 +12,7 @@
 #include "vm/lib.h"
 #include "vm/vstate.h"
 
-/* Prepares a new state's base table and metatables. Raises without memory; called protected. */
+/* Prepares a new state's base table and metatables, whatever its entry. Raises without memory; called protected. */
 void env_open(lua_State *L);
 
 /* A new environment for the process that begins; it becomes REG_ENV and is left on the stack. */

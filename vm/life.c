@@ -4,13 +4,16 @@
 #include <lualib.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "vm/block.h"
 #include "vm/bus.h"
 #include "vm/cdata.h"
 #include "vm/env.h"
 #include "vm/future.h"
+#include "vm/image.h"
 #include "vm/inbox.h"
 #include "vm/panic.h"
 #include "vm/pool.h"
@@ -20,11 +23,28 @@
 #include "vm/timer.h"
 #include "vm/vm_impl.h"
 
+#if defined(__has_include) && __has_include(<luajit_troupe.h>)
+#include <luajit_troupe.h>
+#else /* no images: luaJIT_settle refuses, lua_close is always called */
+static const uint64_t *luaJIT_seed;
+static int luaJIT_settle(lua_State *L) {
+    return 0;
+}
+static void luaJIT_vary(lua_State *L, uint64_t with) {
+}
+static int luaJIT_only_memory(lua_State *L) {
+    return 0;
+}
+#endif
+
 /* A state that has grown by more than this is collected before it is pooled. */
 #define GROWTH_KEPT (48u * 1024)
 
 /* And it is closed if it is still larger by this; all libraries together, with the module `test`, take less. */
 #define LIBRARIES_KEPT (144u * 1024)
+
+/* States of an entry that are made before one is kept as a picture, which takes 12 KB for the entry's life. */
+#define IMAGE_AFTER 4
 
 /* Room for arguments and results that a pooled state keeps. */
 #define ARGS_KEPT 4096
@@ -38,18 +58,51 @@
 #define HOT_TICKS 6
 #define HOT_STEPS_PER_TICK 100
 
+/*
+ * And when its entry is known to compute: each slice that a process of the entry uses up counts HOT_SLICE, up to HOT_MOST; each
+ * state that begins with machine code because of that takes one back.
+ */
+#define HOT_SLICE 2
+#define HOT_ENTRY 4
+#define HOT_MOST 16
+
 /* --- memory ------------------------------------------------------------------------------------------------------ */
 
 /*
- * A state begins in one block (vm/block.h). AddressSanitizer sees what LuaJIT does with its objects only when they come from
- * the heap: then the block holds our struct alone.
+ * A state begins in one block (vm/block.h). Its size suits processes that only wait; states of an entry whose processes have
+ * ended with more than CROWDED pieces outside of it get a second one when the first is full. Both sizes are below
+ * jemalloc's for large pieces, which cost ten times as much.
+ * AddressSanitizer sees what LuaJIT does with its objects only when they come from the heap: then the block holds our
+ * struct alone.
  */
 #ifdef TROUPE_FAULT
 #define BLOCK_SIZE BLOCK_HEAD
+#define MORE_MOST 0
 #else
 #define BLOCK_SIZE ((size_t)14336)
+#define MORE_MOST ((size_t)14336)
 #endif
 #define BLOCK_HEAD ((sizeof(struct vstate) + 15) & ~(size_t)15)
+
+#define MORE_STEP 1024
+#define MORE_AT 64 /* pieces outside at which a state gets the largest one at once */
+#define CROWDED 24
+
+struct more {
+    struct block block; /* its places are counted from here */
+    size_t size;
+};
+#define MORE_HEAD ((sizeof(struct more) + 15) & ~(size_t)15)
+
+/* The state has held a process to its end: whether later ones of the entry should have more room. */
+static void consider_more(const struct vstate *vs) {
+    const size_t first = BLOCK_SIZE - BLOCK_HEAD;
+    if (vs->outside <= CROWDED || vs->memory <= first)
+        return;
+    size_t size = (vs->memory - first + MORE_HEAD + 2 * MORE_STEP - 1) / MORE_STEP * MORE_STEP;
+    if (size <= MORE_MOST && size > atomic_load_explicit(&vs->entry->more_size, memory_order_relaxed))
+        atomic_store_explicit(&vs->entry->more_size, (unsigned)size, memory_order_relaxed);
+}
 
 /*
  * Over its limit, the process ends at its next instruction, whatever it catches. Until then small requests are still
@@ -130,21 +183,62 @@ bool life_charge(struct vstate *vs, size_t bytes) {
     return true;
 }
 
-static bool in_block(const struct vstate *vs, const void *ptr) {
-    return (size_t)((const char *)ptr - (const char *)vs) < BLOCK_SIZE;
+static inline bool inside(const void *block, size_t size, const void *ptr) {
+    return (size_t)((const char *)ptr - (const char *)block) < size;
+}
+
+/* The block that a piece lies in, with its address; NULL: it is the heap's. */
+static inline struct block *block_of(struct vstate *vs, const void *ptr, void **base) {
+    if (inside(vs, BLOCK_SIZE, ptr)) {
+        *base = vs;
+        return &vs->block;
+    }
+    if (vs->more && inside(vs->more, vs->more->size, ptr)) {
+        *base = vs->more;
+        return &vs->more->block;
+    }
+    return NULL;
+}
+
+/* The first block is full, and a second one is worth its memory: from the beginning, or because there is much outside by now. */
+static __attribute__((noinline)) void open_more(struct vstate *vs) {
+    unsigned size = vs->outside ? MORE_MOST : 0;
+    if (!size && vs->entry)
+        size = atomic_load_explicit(&vs->entry->more_size, memory_order_relaxed);
+    if (!size || !(vs->more = mem_alloc(size)))
+        return;
+    memset(vs->more, 0, sizeof *vs->more);
+    vs->more->size = size;
+    vs->more->block.top = MORE_HEAD / BLOCK_WORD;
+    vs->more->block.end = (uint16_t)(size / BLOCK_WORD);
+}
+
+static inline void *take(struct vstate *vs, size_t bytes) {
+    void *p = block_take(&vs->block, vs, bytes);
+    if (p)
+        return p;
+    if (!vs->more && (vs->outside == 0 || vs->outside == MORE_AT))
+        open_more(vs);
+    if (vs->more && (p = block_take(&vs->more->block, vs->more, bytes)))
+        return p;
+    if ((p = mem_alloc(bytes)))
+        vs->outside++;
+    return p;
 }
 
 static void *resize(struct vstate *vs, void *ptr, size_t osize, size_t nsize) {
-    if (ptr && !in_block(vs, ptr))
+    void *base = NULL;
+    struct block *b = ptr ? block_of(vs, ptr, &base) : NULL;
+    if (ptr && !b)
         return mem_realloc(ptr, nsize);
-    if (ptr && block_resize(&vs->block, vs, ptr, osize, nsize))
+    if (ptr && block_resize(b, base, ptr, osize, nsize))
         return ptr;
-    void *p = block_take(&vs->block, vs, nsize);
-    if (!p && !(p = mem_alloc(nsize)))
+    void *p = take(vs, nsize);
+    if (!p)
         return NULL;
     if (ptr) {
         memcpy(p, ptr, osize < nsize ? osize : nsize);
-        block_give(&vs->block, vs, ptr, osize);
+        block_give(b, base, ptr, osize);
     }
     return p;
 }
@@ -168,10 +262,14 @@ static void *state_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
     struct vstate *vs = ud;
     if (nsize == 0) {
         vs->memory -= osize;
-        if (in_block(vs, ptr))
-            block_give(&vs->block, vs, ptr, osize);
-        else
+        void *base;
+        struct block *b = block_of(vs, ptr, &base);
+        if (b) {
+            block_give(b, base, ptr, osize);
+        } else if (ptr) {
+            vs->outside--;
             mem_free_sized(ptr, osize);
+        }
         return NULL;
     }
     /* Nearly always a new piece while no limit is near: what over_limit would find is looked at once, here. */
@@ -179,9 +277,7 @@ static void *state_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
     if (__builtin_expect(
             ptr || sum + vs->charged > vs->memory_mark || (sum ^ vs->memory) >> 16 || vs->refuse_memory, 0))
         return alloc_slowly(vs, ptr, osize, nsize);
-    void *p = block_take(&vs->block, vs, nsize);
-    if (!p)
-        p = mem_alloc(nsize);
+    void *p = take(vs, nsize);
     if (p)
         vs->memory = sum;
     return p;
@@ -210,25 +306,40 @@ static bool imports_cdata(struct vm *vm, const struct ventry *e) {
     return false;
 }
 
-static int open_state(lua_State *L) {
-    struct vstate *vs = lua_touserdata(L, 1);
+static int open_env(lua_State *L) {
     env_open(L);
-    if (imports_cdata(vs->vm, vs->entry)) /* now, while no limit can stop it half-way */
+    return 0;
+}
+
+static int open_entry(lua_State *L) {
+    struct vstate *vs = vstate_of(L);
+    const struct ventry *e = vs->entry;
+    lua_pushstring(L, e->method);
+    lua_rawseti(L, LUA_REGISTRYINDEX, REG_METHOD);
+    if (imports_cdata(vs->vm, e)) /* now, while no limit can stop it half-way */
         cdata_open(L);
-    if (cdata_load(L, vs->entry->bytecode, vs->entry->bytecode_len, vs->entry->chunk_name) != 0)
+    if (cdata_load(L, e->bytecode, e->bytecode_len, e->chunk_name) != 0)
         return lua_error(L);
     lua_rawseti(L, LUA_REGISTRYINDEX, REG_CHUNK);
     return 0;
 }
 
-struct vstate *life_new(struct vm *vm, struct ventry *e) {
-    struct vstate *vs = mem_alloc(BLOCK_SIZE);
-    if (!vs)
-        return NULL;
+/* Frees a state, or half of one. */
+static void dispose(struct vstate *vs) {
+    vs->memory_mark = SIZE_MAX;
+    if (vs->L && (vs->outside || !luaJIT_only_memory(vs->L)))
+        lua_close(vs->L);
+    ventry_release(vs->entry);
+    mem_free(vs->more);
+    mem_free(vs);
+}
+
+/* Makes a state without an entry in the block, step by step; NULL without memory, and the block is freed. */
+static struct vstate *build(struct vm *vm, void *block) {
+    struct vstate *vs = block;
     memset(vs, 0, sizeof *vs);
     vs->vm = vm;
     vs->vm_node = vm->node;
-    vs->entry = ventry_hold(e);
     vs->memory_mark = SIZE_MAX;
     vs->ready_end = &vs->ready;
     vs->block.top = BLOCK_HEAD / BLOCK_WORD;
@@ -236,25 +347,153 @@ struct vstate *life_new(struct vm *vm, struct ventry *e) {
     vs->L = lua_newstate(state_alloc, vs);
     if (vs->L) {
         lua_atpanic(vs->L, panic_function);
-        if (lua_cpcall(vs->L, open_state, vs) == 0) {
-            vs->baseline = vs->memory;
+        if (lua_cpcall(vs->L, open_env, NULL) == 0)
             return vs;
-        }
-        lua_close(vs->L);
     }
-    ventry_release(e);
-    mem_free(vs);
+    dispose(vs);
     return NULL;
+}
+
+static struct vstate *copy(const struct image *im, void *block) {
+    image_copy(im, block);
+    return block;
+}
+
+/* A state without an entry; NULL without memory. */
+static struct vstate *blank(struct vm *vm, void *block) {
+    return vm->image ? copy(vm->image, block) : build(vm, block);
+}
+
+/* Gives a blank state (NULL stays that) its entry; NULL without memory, and the state is closed. */
+static struct vstate *load(struct vstate *vs, struct ventry *e) {
+    if (!vs)
+        return NULL;
+    vs->entry = ventry_hold(e);
+    if (lua_cpcall(vs->L, open_entry, NULL) == 0) {
+        vs->baseline = vs->memory;
+        return vs;
+    }
+    dispose(vs);
+    return NULL;
+}
+
+/* A picture of what build, or load if there is an entry, makes with the vm's seed; NULL: there can be none, or no memory. */
+static struct image *picture(struct vm *vm, struct ventry *e) {
+    struct vstate *two[2] = {NULL};
+    bool alike = true;
+    luaJIT_seed = vm->seed;
+    for (int i = 0; i < 2; i++) {
+        void *block = mem_calloc(1, BLOCK_SIZE);
+        if (block)
+            two[i] = e ? load(blank(vm, block), e) : build(vm, block);
+        alike = alike && two[i] && !two[i]->outside && !two[i]->more &&
+                two[i]->block.end == BLOCK_SIZE / BLOCK_WORD && luaJIT_settle(two[i]->L);
+    }
+    luaJIT_seed = NULL;
+    struct image *im = alike ? image_make(two[0], two[1], (size_t)two[0]->block.top * BLOCK_WORD) : NULL;
+    for (int i = 0; i < 2; i++)
+        if (two[i])
+            dispose(two[i]);
+    return im;
+}
+
+void life_prepare(struct vm *vm) {
+    ssize_t n = getrandom(vm->seed, sizeof vm->seed, 0);
+    if (n == (ssize_t)sizeof vm->seed)
+        vm->image = picture(vm, NULL);
+}
+
+/* The entry's picture, taken when it gets its IMAGE_AFTERth state; NULL: none. */
+static const struct image *image_of(struct vm *vm, struct ventry *e) {
+    /* acquire: partner is the release below */
+    const struct image *im = atomic_load_explicit(&e->image, memory_order_acquire);
+    if (im || !vm->image || atomic_load_explicit(&e->made, memory_order_relaxed) > IMAGE_AFTER ||
+        atomic_fetch_add_explicit(&e->made, 1, memory_order_relaxed) != IMAGE_AFTER)
+        return im;
+    struct image *own = picture(vm, e);
+    atomic_store_explicit(&e->image, own, memory_order_release);
+    return own;
+}
+
+struct vstate *life_new(struct vm *vm, struct ventry *e) {
+    const struct image *im = image_of(vm, e);
+    void *block = mem_alloc(BLOCK_SIZE);
+    if (!block)
+        return NULL;
+    struct vstate *vs = im ? copy(im, block) : load(blank(vm, block), e);
+    if (im)
+        ventry_hold(e);
+    if (vs && vm->image)
+        luaJIT_vary(vs->L, (uintptr_t)vs ^ (uint64_t)clock_mono_ns());
+    return vs;
 }
 
 void life_close(struct vstate *vs) {
     if (vs->jit_on)
         atomic_fetch_sub_explicit(&vs->vm->jit_states, 1, memory_order_relaxed);
-    vs->memory_mark = SIZE_MAX;
-    lua_close(vs->L);
-    ventry_release(vs->entry);
     codec_buf_free(&vs->args);
-    mem_free(vs);
+    dispose(vs);
+}
+
+/* --- machine code -------------------------------------------------------------------------------------------------------- */
+
+static int jit_start(lua_State *L) {
+    static const char *const options[] = {"sizemcode=64", "maxmcode=512"};
+    lua_pushcfunction(L, luaopen_jit);
+    lua_pushliteral(L, LUA_JITLIBNAME);
+    lua_call(L, 1, 0);
+    lua_getfield(L, LUA_GLOBALSINDEX, LUA_JITLIBNAME);
+    lua_getfield(L, -1, "opt");
+    lua_getfield(L, -1, "start");
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+        lua_pushstring(L, options[i]);
+    lua_call(L, 2, 0);
+    lua_pushnil(L);
+    lua_setfield(L, LUA_GLOBALSINDEX, LUA_JITLIBNAME);
+    luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_ON);
+    return 0;
+}
+
+/* relaxed, and a change that crosses another may be lost: a guess */
+static int heat(const struct ventry *e) {
+    return atomic_load_explicit(&e->heat, memory_order_relaxed);
+}
+
+static void add_heat(struct ventry *e, int change) {
+    int now = heat(e) + change;
+    if (now <= HOT_MOST)
+        atomic_store_explicit(&e->heat, now, memory_order_relaxed);
+}
+
+/* As far as the host's policy and the room for code allow. */
+static bool turn_jit_on(struct vstate *vs) {
+    const struct vm_host *h = vs->proc->host->user;
+    enum vm_jit policy = h ? h->jit : VM_JIT_AUTO;
+    if (policy == VM_JIT_OFF || !vs->vm->compiles)
+        return false;
+    unsigned n = atomic_fetch_add_explicit(&vs->vm->jit_states, 1, memory_order_relaxed);
+    if (policy == VM_JIT_AUTO && n >= VM_JIT_STATES) {
+        atomic_fetch_sub_explicit(&vs->vm->jit_states, 1, memory_order_relaxed);
+        return false;
+    }
+    vs->jit_on = true;
+    size_t mark = vs->memory_mark;
+    vs->memory_mark = SIZE_MAX;
+    if (lua_cpcall(vs->L, jit_start, NULL) != 0)
+        lua_settop(vs->L, 0);
+    vs->memory_mark = mark;
+    return true;
+}
+
+void life_consider_jit(struct vstate *vs, bool interrupted) {
+    if (interrupted)
+        add_heat(vs->entry, HOT_SLICE);
+    else if (vs->ticks < HOT_TICKS || vs->steps > (uint64_t)vs->ticks * HOT_STEPS_PER_TICK)
+        return;
+    if (vs->jit_on)
+        return;
+    vs->steps = vs->ticks = 0; /* refused now, asked again later */
+    turn_jit_on(vs);
 }
 
 /* --- a process moves in --------------------------------------------------------------------------------------------- */
@@ -279,8 +518,10 @@ void life_begin(struct vstate *vs, struct proc *p) {
     vs->top_level = true;
     if (vs->strings != (vs->wippy ? STRINGS_WIPPY : STRINGS_PLAIN))
         vs->env_clean = false; /* begins with the methods of its dialect */
-    if (h && h->jit == VM_JIT_ON && !vs->jit_on)
-        life_consider_jit(vs, true);
+    if (!vs->jit_on && h && h->jit == VM_JIT_ON)
+        turn_jit_on(vs);
+    else if (!vs->jit_on && heat(vs->entry) >= HOT_ENTRY && turn_jit_on(vs))
+        add_heat(vs->entry, -1);
 }
 
 /* --- and out ----------------------------------------------------------------------------------------------------------- */
@@ -309,6 +550,7 @@ static void clear(lua_State *L, struct vstate *vs) {
 }
 
 void life_end(struct vstate *vs) {
+    consider_more(vs);
     vtimer_drop_all(vs);
     inbox_drop_all(vs);
     if (vs->futures)
@@ -340,44 +582,4 @@ void life_end(struct vstate *vs) {
     memset(&vs->proc, 0, sizeof *vs - offsetof(struct vstate, proc));
     vs->ready_end = &vs->ready;
     pool_give(vs);
-}
-
-/* --- machine code -------------------------------------------------------------------------------------------------------- */
-
-static int jit_start(lua_State *L) {
-    static const char *const options[] = {"sizemcode=64", "maxmcode=512"};
-    lua_pushcfunction(L, luaopen_jit);
-    lua_pushliteral(L, LUA_JITLIBNAME);
-    lua_call(L, 1, 0);
-    lua_getfield(L, LUA_GLOBALSINDEX, LUA_JITLIBNAME);
-    lua_getfield(L, -1, "opt");
-    lua_getfield(L, -1, "start");
-    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
-        lua_pushstring(L, options[i]);
-    lua_call(L, 2, 0);
-    lua_pushnil(L);
-    lua_setfield(L, LUA_GLOBALSINDEX, LUA_JITLIBNAME);
-    luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_ON);
-    return 0;
-}
-
-void life_consider_jit(struct vstate *vs, bool interrupted) {
-    if (!interrupted && (vs->ticks < HOT_TICKS || vs->steps > (uint64_t)vs->ticks * HOT_STEPS_PER_TICK))
-        return;
-    const struct vm_host *h = vs->proc->host->user;
-    enum vm_jit policy = h ? h->jit : VM_JIT_AUTO;
-    if (policy == VM_JIT_OFF || !vs->vm->compiles)
-        return;
-    vs->steps = vs->ticks = 0; /* refused now, asked again later */
-    unsigned n = atomic_fetch_add_explicit(&vs->vm->jit_states, 1, memory_order_relaxed);
-    if (policy == VM_JIT_AUTO && n >= VM_JIT_STATES) {
-        atomic_fetch_sub_explicit(&vs->vm->jit_states, 1, memory_order_relaxed);
-        return;
-    }
-    vs->jit_on = true;
-    size_t mark = vs->memory_mark;
-    vs->memory_mark = SIZE_MAX;
-    if (lua_cpcall(vs->L, jit_start, NULL) != 0)
-        lua_settop(vs->L, 0);
-    vs->memory_mark = mark;
 }

@@ -8,6 +8,10 @@
 #include "vm/entry.h"
 #include "vm/vstate.h"
 
+/* Once, before the first state: makes the picture that all others are copied from (vm/image.h). Without one, states are
+ * made step by step. */
+void life_prepare(struct vm *vm);
+
 /* A new state with the entry's chunk loaded; NULL without memory. Any thread. */
 struct vstate *life_new(struct vm *vm, struct ventry *e);
 
@@ -31,7 +35,8 @@ void life_relax(struct vstate *vs);
 /* The process is over: everything of it goes; the state is pooled or closed. */
 void life_end(struct vstate *vs);
 
-/* Turns machine code on for a state that runs much, as the host's `jit` and the room for code allow. */
+/* Turns machine code on for a state that runs much, as the host's `jit` and the room for code allow. `interrupted`: its process
+ * has just used up a slice; otherwise the coarse clock moved while it ran. */
 void life_consider_jit(struct vstate *vs, bool interrupted);
 
 #endif

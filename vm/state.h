@@ -15,9 +15,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct proc;
 struct vstate;
+
+/* strcmp(a, b) == 0, for searches in lists where most names differ in their first letter. */
+static inline bool same_name(const char *a, const char *b) {
+    return *a == *b && strcmp(a, b) == 0;
+}
 
 /* name, text shown in error messages. One line here makes the id; the description is in the owner's .c file. */
 #define VTYPE_MAP(X)                                                                                         \

@@ -4,6 +4,8 @@
 #include "vm/bus.h"
 #include "vm/codec.h"
 #include "vm/errobj.h"
+#include "vm/image.h"
+#include "vm/life.h"
 #include "vm/mcode.h"
 #include "vm/mod_process.h"
 #include "vm/pool.h"
@@ -28,6 +30,7 @@ struct vm *vm_create(struct node *n, const struct vm_hooks *hooks) {
     vm->hooks = *hooks;
     vm->compiles = mcode_allowed();
     vm->preempts_compiled = vm->compiles && preempt_self_check();
+    life_prepare(vm);
     return vm;
 }
 
@@ -39,6 +42,7 @@ void vm_destroy(struct vm *vm) {
     }
     pthread_mutex_destroy(&vm->code_lock);
     bus_free(vm->bus);
+    image_free(vm->image);
     mem_free(vm);
 }
 

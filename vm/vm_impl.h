@@ -14,6 +14,7 @@
 #define VM_JIT_STATES 6000
 
 struct vbus;
+struct image;
 
 struct vm {
     struct node *node;
@@ -25,6 +26,8 @@ struct vm {
     _Atomic unsigned jit_states;    /* relaxed: a figure */
     _Atomic unsigned pooled;        /* relaxed: a figure */
     struct vbus *bus;
+    uint64_t seed[4];    /* of all states; constant */
+    struct image *image; /* of a state without an entry; constant; NULL: none */
     bool compiles, preempts_compiled;
 };
 

@@ -95,6 +95,7 @@ enum wait_kind { WAIT_START, WAIT_END, WAIT_INFO };
 enum strings { STRINGS_PLAIN, STRINGS_WIPPY, STRINGS_PATCHED };
 
 struct chan;
+struct more;
 struct task;
 struct vcontext;
 struct vfuture;
@@ -182,6 +183,8 @@ struct vstate {
     struct vstate *next;   /* in a pool */
     size_t baseline;       /* memory when it was new */
     struct codec_buf args; /* arguments, then the result; the memory is reused */
+    struct more *more;     /* a second block, or NULL: vm/life.c */
+    uint32_t outside;      /* pieces of memory that do not lie in a block */
     uint32_t steps, ticks; /* dispatches, and those during which the coarse clock moved */
     uint8_t strings;       /* enum strings: whose methods all strings have */
     bool base_open, jit_on;

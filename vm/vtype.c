@@ -43,7 +43,7 @@ static int method_missing(lua_State *L) {
     const struct vtype_desc *desc = types[lua_tointeger(L, lua_upvalueindex(1))].desc;
     const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
     for (const luaL_Reg *m = desc->methods; m->name; m++)
-        if (strcmp(m->name, key) == 0) {
+        if (same_name(m->name, key)) {
             lua_pushcclosure(L, m->func, 0);
             lua_pushvalue(L, 2);
             lua_pushvalue(L, -2);

@@ -48,7 +48,7 @@ static const luaL_Reg casts[] = {
 
 bool wippy_push_cast(lua_State *L, const char *key) {
     for (size_t i = 0; i < sizeof casts / sizeof casts[0]; i++)
-        if (strcmp(casts[i].name, key) == 0) {
+        if (same_name(casts[i].name, key)) {
             lua_pushcclosure(L, casts[i].func, 0);
             return true;
         }

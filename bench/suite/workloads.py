@@ -89,7 +89,7 @@ WORKLOADS = [
     Workload("big", "200 processes, each pings random others", ("200", "2000"), ("200", "200"), MESSAGES,
              erlang="big"),
     cpu("fib", "8 processes, naive recursive fib(32) each", ("8", "32"), ("8", "30"), ("luajit",)),
-    cpu("nbody", "8 processes, an n-body simulation each", ("8", "200000"), ("8", "40000"), ("luajit",)),
+    cpu("nbody", "8 processes, an n-body simulation each", ("8", "1000000"), ("8", "40000"), ("luajit",)),
     cpu("strings", "8 processes build documents of formatted lines", ("8", "50"), ("8", "10")),
     cpu("concat", "8 processes build documents of small pieces", ("8", "500"), ("8", "100")),
     Workload("timers", "100,000 processes sleep a random 0-1,000 ms once", ("100000", "1000"), ("20000", "300"),

@@ -18,7 +18,10 @@
 #define LUA_CORE
 
 #include "lj_gc.h"
+#include "lj_jit.h"
+#include "lj_meta.h"
 #include "lj_obj.h"
+#include "lj_prng.h"
 #include "lj_state.h"
 #include "lj_str.h"
 #include "lj_tab.h"
@@ -552,4 +555,68 @@ LUA_API void *luaJIT_newplain(lua_State *L, int slot, size_t size) {
     setudataV(L, L->top, ud);
     incr_top(L);
     return uddata(ud);
+}
+
+/* --- copies of states -------------------------------------------------------------------------------------------------- */
+
+__thread const uint64_t *luaJIT_seed;
+
+int lj_troupe_seed(PRNGState *prng) {
+    if (!luaJIT_seed)
+        return lj_prng_seed_secure(prng);
+    memcpy(prng->u, luaJIT_seed, sizeof prng->u);
+    lj_prng_condition(prng);
+    return 1;
+}
+
+/* By what is hashed: strings and numbers lie by their value, everything else by its address. */
+static int tp_lies_by_address(const GCtab *t) {
+    const Node *n = noderef(t->node);
+    for (uint32_t i = 0; i <= t->hmask; i++)
+        if (tvisgcv(&n[i].key) && !tvisstr(&n[i].key))
+            return 1;
+    return 0;
+}
+
+static void tp_settle_stack(lua_State *L) {
+    for (TValue *o = L->top, *end = tvref(L->stack) + L->stacksize; o < end; o++)
+        setnilV(o);
+}
+
+static int tp_has_code(global_State *g) {
+    return G2J(g)->sizetrace != 0 || G2J(g)->szallmcarea != 0;
+}
+
+LUA_API int luaJIT_settle(lua_State *L) {
+    global_State *g = G(L);
+    if (mainthread(g) != L || tp_has_code(g) || mref(g->ctype_state, CTState) ||
+        gcref(mainthread(g)->nextgc) || gcref(g->gc.mmudata))
+        return 0;
+    for (GCobj *o = gcref(g->gc.root); o; o = gcref(o->gch.nextgc)) {
+        if (o->gch.gct == ~LJ_TUDATA || (o->gch.gct == ~LJ_TTAB && tp_lies_by_address(gco2tab(o))))
+            return 0;
+        if (o->gch.gct == ~LJ_TTHREAD)
+            tp_settle_stack(gco2th(o));
+    }
+    return 1;
+}
+
+LUA_API void luaJIT_vary(lua_State *L, uint64_t with) {
+    global_State *g = G(L);
+    for (int i = 0; i < 4; i++)
+        g->prng.u[i] ^= with * 0x9e3779b97f4a7c15u << i; /* 2^64 over the golden ratio: spreads small changes */
+    lj_prng_condition(&g->prng);
+    G2J(g)->prng = g->prng;
+}
+
+LUA_API int luaJIT_only_memory(lua_State *L) {
+    global_State *g = G(L);
+    if (tp_has_code(g) || mref(g->ctype_state, CTState) || gcref(g->gc.mmudata))
+        return 0;
+    for (GCobj *o = gcref(mainthread(g)->nextgc); o; o = gcref(o->gch.nextgc)) {
+        GCtab *meta = tabref(gco2ud(o)->metatable);
+        if (meta && lj_meta_fastg(g, meta, MM_gc))
+            return 0;
+    }
+    return 1;
 }

@@ -8,6 +8,8 @@
 #ifndef LUAJIT_TROUPE_H
 #define LUAJIT_TROUPE_H
 
+#include <stdint.h>
+
 #include "lua.h"
 
 /*
@@ -40,5 +42,26 @@ LUA_API size_t luaJIT_unpack(lua_State *L, int slot, const char *data, size_t le
  * are not cleared. NULL, and nothing pushed: no table stands there.
  */
 LUA_API void *luaJIT_newplain(lua_State *L, int slot, size_t size);
+
+/*
+ * Copies of states. Two states that were made with the same seed and used alike differ, byte by byte, in the addresses of
+ * their own pieces only; so the memory of one, those addresses changed, is another state, when all its pieces lie
+ * together. The caller owns that memory (it is lua_newstate's allocator), compares, copies and changes the addresses.
+ */
+
+/* What states of this thread are seeded with from now on, four words at random; NULL, the beginning: each with its own. */
+extern __thread const uint64_t *luaJIT_seed;
+
+/*
+ * Gets a state ready to be copied: no dead values in its stacks. 0: it cannot be, since it has machine code, cdata, full
+ * userdata, or tables whose order depends on addresses. L: the main thread, which nothing runs in.
+ */
+LUA_API int luaJIT_settle(lua_State *L);
+
+/* Each copy gets a sequence of pseudo-random numbers of its own (where machine code goes; not strings' hashes). */
+LUA_API void luaJIT_vary(lua_State *L, uint64_t with);
+
+/* 1: lua_close would do nothing but free memory, so that a caller who frees all of it need not call it. */
+LUA_API int luaJIT_only_memory(lua_State *L);
 
 #endif
