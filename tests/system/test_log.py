@@ -210,6 +210,7 @@ class Drops(Case):
         rounds, each = 30, 20000
         body = main("""local log, go = require("logger"), process.listen("go")
             process.registry.register("p")
+            print("registered")
             while true do
                 local round = go:receive()
                 for i = 1, %d do log:info("event", { i = i, text = ("x"):rep(200) }) end
@@ -236,6 +237,7 @@ class Drops(Case):
         end = time.monotonic() + PATIENCE
         while b"msg=ready" not in got and time.monotonic() < end:
             read()
+        daemon.await_text("^registered$", "out")
         for i in range(rounds):
             sent = self.run_to_end(TROUPE, "--socket", "control.sock", "send", "p", "go", str(i))
             self.assertEqual(sent.status, 0, sent.err)
