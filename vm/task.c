@@ -337,13 +337,11 @@ enum step task_step(struct proc *p) {
     vm_account(vs);
     if (vs->pressed && vs->memory < vs->memory_limit / 4)
         life_relax(vs);
-    if (s == STEP_AGAIN) {
-        life_consider_jit(vs, true);
-    } else if (!vs->jit_on && s != STEP_EXIT) {
+    if (!vs->jit_on && s != STEP_EXIT) {
         vs->steps++;
-        if (tick != coarse_tick(vs)) {
+        if (tick != coarse_tick(vs) || s == STEP_AGAIN) {
             vs->ticks++;
-            life_consider_jit(vs, false);
+            life_consider_jit(vs, s == STEP_AGAIN);
         }
     }
     return s;
