@@ -11,7 +11,6 @@
 #include "sched/os.h"
 #include "sched/probe.h"
 #include "sched/tune.h"
-#include "sched/worker.h"
 
 /* Changes of memory below this stay with the worker. */
 #define WORKER_MEMORY_STEP (256 * 1024)
@@ -526,22 +525,17 @@ void proc_run(struct sched_thread *t, struct proc *p) {
             finish(t, p);
             break;
         }
-        bool waits = s == STEP_WAIT && !p->kill; /* a poll inside the step may have met the order to end */
-        if (waits) {
+        if (s == STEP_WAIT && !p->kill) { /* a poll inside the step may have met the order to end */
             p->busy_since_ns = 0;
             if (mbox_idle(&p->mbox))
                 break;
-        }
-        bool over = worker_must_yield(w);
-        if (waits && !over)
-            continue;
-        if (over && !waits) {
+            if (!worker_must_yield(w))
+                continue;
+        } else if (worker_must_yield(w)) {
             stat_add(w->stats.preemptions, 1);
             PROBE2(preempt, p->pid.n, w->index);
         }
         t->current = NULL;
-        if (over)
-            worker_catch_up(w);
         host_wake(t, p, false);
         return;
     }
