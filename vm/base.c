@@ -292,12 +292,13 @@ static void open_coroutine(lua_State *L) {
     lua_pushcclosure(L, coro_place, 0);
     lua_pushcclosure(L, coro_room, 0);
     lua_pushcclosure(L, task_spawn, 0);
+    lua_pushcclosure(L, task_spawn_on, 0);
     lua_getfield(L, LUA_GLOBALSINDEX, "error");
     lua_getfield(L, LUA_GLOBALSINDEX, "select");
     lua_getfield(L, LUA_GLOBALSINDEX, "setmetatable");
     lua_getfield(L, LUA_GLOBALSINDEX, "type");
-    lua_pushvalue(L, -13); /* the real table, to be filled */
-    lua_call(L, 12, 0);
+    lua_pushvalue(L, -14); /* the real table, to be filled */
+    lua_call(L, 13, 0);
 }
 
 const struct vlib vlib_coroutine = {"coroutine", NULL, open_coroutine, VLIB_GLOBAL | VLIB_ALWAYS, NULL};

@@ -81,14 +81,60 @@ void task_refuse(lua_State *L, struct vstate *vs) {
 
 /* --- coroutine.spawn ------------------------------------------------------------------------------------------------ */
 
-static enum step run_task(struct proc *p, struct vstate *vs, struct task *t);
+/* How a task's turn ended. */
+enum turn {
+    TURN_WAITS,    /* it is blocked, or done */
+    TURN_GAVE_WAY, /* it is the last of the ready ones */
+    TURN_CUT, /* interrupted in the midst of something: it is on no list, and goes on before any other of the process */
+    TURN_EXIT /* the process ends, or is replaced */
+};
+
+static enum turn run_task(struct proc *p, struct vstate *vs, struct task *t);
+
+/*
+ * Runs a new task up to its first blocking call, inside the one that spawned it. When the slice ends before, both are
+ * interrupted; the spawning one goes on first, and with it, by task_spawn_on, the new one.
+ */
+static int begin(lua_State *L, struct vstate *vs, struct task *t) {
+    struct task *caller = vs->current;
+    enum turn turn;
+    for (;;) {
+        turn = run_task(vs->proc, vs, t);
+        vs->current = caller;
+        if (turn != TURN_CUT || lua_isyieldable(L))
+            break;
+        preempt_put_off(L, vs);
+    }
+    if (turn == TURN_EXIT) { /* the caller never runs again */
+        if (!lua_isyieldable(L))
+            return luaL_error(L, "the process ends");
+        vs->blocked = true;
+        return lua_yield(L, 0);
+    }
+    if (turn == TURN_CUT) {
+        t->next = vs->cut;
+        vs->cut = t;
+        vs->preempted = true;
+        return lua_yield(L, 0);
+    }
+    lua_pushboolean(L, true);
+    return 1;
+}
+
+int task_spawn_on(lua_State *L) {
+    struct vstate *vs = vstate_of(L);
+    struct task **link = &vs->cut;
+    while ((*link)->co != lua_tothread(L, 1))
+        link = &(*link)->next;
+    struct task *t = *link;
+    *link = t->next;
+    return begin(L, vs, t);
+}
 
 int task_spawn(lua_State *L) {
     struct vstate *vs = vstate_of(L);
     struct vm_host *limits = vs->proc->host->user;
     lua_State *co = lua_tothread(L, 1);
-    if (cstack_low())
-        return luaL_error(L, "stack overflow (coroutine.spawn inside coroutine.spawn)");
     if (limits && limits->max_coroutines && vs->live_tasks >= limits->max_coroutines)
         return errobj_raise(
             L, ERRKIND_RATE_LIMITED,
@@ -116,20 +162,8 @@ int task_spawn(lua_State *L) {
         return luaL_error(L, "stack overflow");
     lua_xmove(L, co, t->nargs);
     t->state = TASK_READY;
-    /* It runs at once, up to its first blocking call: before the ready ones, inside this call. */
-    struct task *caller = vs->current;
     t->wake = WAKE_START;
-    run_task(vs->proc, vs, t);
-    vs->current = caller;
-    if (vs->proc->failure) {
-        /* It failed, which ends the process: the caller never runs again. */
-        if (!lua_isyieldable(L))
-            return luaL_error(L, "the process ends");
-        vs->blocked = true;
-        return lua_yield(L, 0);
-    }
-    lua_pushvalue(L, 1);
-    return 1;
+    return begin(L, vs, t);
 }
 
 static void forget_task(lua_State *L, struct vstate *vs, struct task *t) {
@@ -175,16 +209,19 @@ static int push_wake(struct vstate *vs, struct task *t) {
     }
 }
 
-/* Resumes one task. STEP_WAIT: it blocked or is done, others may run. */
-static enum step run_task(struct proc *p, struct vstate *vs, struct task *t) {
+static enum turn cut(struct task *t, enum wake_kind wake) {
+    t->wake = wake;
+    return TURN_CUT;
+}
+
+static enum turn run_task(struct proc *p, struct vstate *vs, struct task *t) {
     struct worker *w = sched_self->worker;
     vs->current = t;
     int n = push_wake(vs, t);
     lua_State *co = t->co;
     if (n < 0) {
         vs->current = NULL;
-        task_ready(vs, t, WAKE_MATCH);
-        return STEP_AGAIN;
+        return cut(t, WAKE_MATCH);
     }
     t->state = TASK_READY;
     if (t->raise)
@@ -197,49 +234,63 @@ static enum step run_task(struct proc *p, struct vstate *vs, struct task *t) {
     vs->current = NULL;
     if (vs->armed)
         preempt_disarm(vs);
-    if (p->failure)
-        return STEP_EXIT; /* a coroutine that it spawned has ended the process */
+    if (p->failure || vs->upgrade_now)
+        return TURN_EXIT; /* by a coroutine that it spawned */
     if (rc == LUA_YIELD) {
-        if (!vs->preempted) {
-            if (t->state == TASK_UPGRADE) {
-                vs->upgrade_now = true;
-                return STEP_EXIT;
-            }
-            if (t->state != TASK_READY && t->state != TASK_MATCH)
-                return STEP_WAIT;
-            task_ready(vs, t, t->state == TASK_MATCH ? WAKE_MATCH : WAKE_NOTHING); /* it only gave way */
-            return STEP_AGAIN;
+        if (vs->preempted) {
+            vs->preempted = false;
+            return cut(t, WAKE_NOTHING);
         }
-        vs->preempted = false;
-        if (t->state == TASK_READY) { /* interrupted: it goes on first */
-            t->wake = WAKE_NOTHING;
-            t->next = vs->ready;
-            vs->ready = t;
-            if (!t->next)
-                vs->ready_end = &t->next;
+        if (t->state == TASK_MATCH)
+            return cut(t, WAKE_MATCH);
+        if (t->state == TASK_UPGRADE) {
+            vs->upgrade_now = true;
+            return TURN_EXIT;
         }
-        return STEP_AGAIN;
+        if (t->state != TASK_READY)
+            return TURN_WAITS;
+        task_ready(vs, t, WAKE_NOTHING);
+        return TURN_GAVE_WAY;
     }
     t->state = TASK_DEAD;
     if (rc == 0 && t->raise) {
         fail(p, failure_format(ERRKIND_UNKNOWN, EXIT_RAISED, "%s", t->raise));
-        return STEP_EXIT;
+        return TURN_EXIT;
     }
     if (rc != 0) {
         fail(p, spawn_failure_from(co, vs, vs->top_level ? EXIT_START : EXIT_RAISED));
-        return STEP_EXIT;
+        return TURN_EXIT;
     }
     if (t != &vs->main) {
         forget_task(co, vs, t);
-        return STEP_WAIT;
+        return TURN_WAITS;
     }
     if (vs->top_level) {
         if (!spawn_prepare_main(p))
-            return STEP_EXIT;
+            return TURN_EXIT;
         task_ready(vs, t, WAKE_START);
-        return STEP_WAIT;
+        return TURN_WAITS;
     }
     spawn_main_returned(p, co, lua_gettop(co));
+    return TURN_EXIT;
+}
+
+/* One of the ready tasks, or a new process' main. */
+static enum step take_turn(struct proc *p, struct vstate *vs, struct task *t) {
+    switch (run_task(p, vs, t)) {
+    case TURN_WAITS:
+        return STEP_WAIT;
+    case TURN_CUT:
+        t->next = vs->ready;
+        vs->ready = t;
+        if (!t->next)
+            vs->ready_end = &t->next;
+        return STEP_AGAIN;
+    case TURN_GAVE_WAY:
+        return STEP_AGAIN;
+    case TURN_EXIT:
+        break;
+    }
     return STEP_EXIT;
 }
 
@@ -275,8 +326,8 @@ static bool deadlocked(struct vstate *vs) {
 static enum step run_ready(struct proc *p, struct vstate *vs) {
     struct worker *w = sched_self->worker;
     for (struct task *t; (t = take_ready(vs));) {
-        enum step s = run_task(p, vs, t);
-        if (vs->over_memory || vs->upgrade_now)
+        enum step s = take_turn(p, vs, t);
+        if (vs->over_memory)
             s = STEP_EXIT;
         if (s != STEP_WAIT)
             return s;
@@ -350,7 +401,7 @@ enum step task_step(struct proc *p) {
 static int run_main(lua_State *L) {
     struct proc *p = lua_touserdata(L, 1);
     struct vstate *vs = p->data;
-    vs->start_step = run_task(p, vs, &vs->main);
+    vs->start_step = take_turn(p, vs, &vs->main);
     return 0;
 }
 

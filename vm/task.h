@@ -42,8 +42,10 @@ enum start task_start_now(struct proc *p);
 /* Frees what the tasks hold; the process has ended. Touches no Lua. */
 void task_drop_all(struct vstate *vs);
 
-/* start(co, ...): the C half of coroutine.spawn */
+/* The C half of coroutine.spawn. start(co, ...): true when the new task has come to its first blocking call; nothing when the
+ * slice ended before: then start_on(co), with the same results. */
 int task_spawn(lua_State *L);
+int task_spawn_on(lua_State *L);
 
 /* A slot pair in the anchor for the running task: [hold] for values, [hold + 1] its coroutine. */
 int task_hold(lua_State *L, struct vstate *vs, struct task *t);

@@ -112,7 +112,7 @@ struct waiter {
 };
 
 struct task {
-    struct task *next; /* ready list */
+    struct task *next; /* in one list: ready, or cut */
     struct task *all_next, **all_link;
     lua_State *co;
     enum task_state state;
@@ -215,6 +215,7 @@ struct vstate {
     struct task *current;
     struct task *ready, **ready_end;
     struct task *tasks; /* all but main */
+    struct task *cut;   /* interrupted before their first blocking call, inside what spawned them */
     struct chan *topics, *inbox, *events;
     struct msgq unclaimed; /* messages that nobody listens for yet */
     uint64_t arrived;      /* MSG_USER so far; what each queue of them is in the order of */

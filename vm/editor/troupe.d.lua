@@ -1025,7 +1025,8 @@ function test.drive(plan) end
 ---@return boolean
 function test.file(plan) end
 
----Starts a further coroutine of the process; it runs at once, up to its first blocking call.
+---Starts a further coroutine of the process; it runs at once, up to its first blocking call. Only blocking calls let other
+---coroutines of the process run.
 ---@param f function
 ---@param ... any
 ---@return thread

@@ -3,7 +3,7 @@
 -- A blocking call, or the end of a time slice, yields from wherever the process is: out of as many nested coroutines as
 -- there are, up to the scheduler. On the way it must not look like a yield of the program. So both yield no values and
 -- set a flag, which leaving() reads; resume and wrap pass them on and hand what the scheduler answers down again.
-local native, leaving, put_off, refuse, place, room, start, error, select, setmetatable, type, M = ...
+local native, leaving, put_off, refuse, place, room, start, start_on, error, select, setmetatable, type, M = ...
 local create, resume, yield, status, running, isyieldable =
     native.create, native.resume, native.yield, native.status, native.running, native.isyieldable
 
@@ -102,9 +102,16 @@ end
 
 function M.spawn(f, ...)
     check(f, "function", "spawn")
+    if not room() then
+        error("stack overflow (coroutine.spawn inside coroutine.spawn)", 2)
+    end
     local co = create(f)
     taken[co] = true
-    return start(co, ...)
+    local begun = start(co, ...)
+    while not begun do
+        begun = start_on(co)
+    end
+    return co
 end
 
 -- Whether coroutine.yield may be called here; the scheduler's own coroutines have nobody to yield to.

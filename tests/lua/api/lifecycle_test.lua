@@ -199,7 +199,9 @@ describe("2. upgrade:", function()
         assert.equal("pid.cancel", value_of(exit_of(pid)).events)
     end)
     it("from any coroutine: nothing of the old code runs afterwards", function()
-        assert.equal("new code", process.exec(NS .. "upgrades_in_coroutine", HOST))
+        for _, how in ipairs({ "later", "at once", "below a C function" }) do
+            assert.equal("new code", process.exec(NS .. "upgrades_in_coroutine", HOST, how), how)
+        end
     end)
     it("failing to start the new code ends the process as a failure; exec sees it", function()
         local v, err = process.exec(NS .. "upgrade_fails", HOST)

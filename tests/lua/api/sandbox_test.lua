@@ -325,6 +325,65 @@ describe("1. Yielding calls work inside", function()
         time.sleep("5ms")
         assert.same({ "xy", "later" }, order)
     end)
+    describe("an interruption does not end that", function()
+        local function compute(turns) -- some slices
+            local x = 0
+            for i = 1, turns do x = x + i % 7 end
+            return x
+        end
+        local function search() return (("a"):rep(150):find(("a*"):rep(3) .. "b")) end
+
+        it("of computing", function()
+            for _ = 1, 5 do
+                local order = {}
+                coroutine.spawn(function()
+                    compute(3e6)
+                    order[#order + 1] = 1
+                    local inner = coroutine.spawn(function(tag)
+                        compute(3e6)
+                        order[#order + 1] = tag
+                        time.sleep(0)
+                        order[#order + 1] = "later"
+                    end, 2)
+                    order[#order + 1] = type(inner)
+                end)
+                order[#order + 1] = 4
+                assert.same({ 1, 2, "thread", 4 }, order)
+                time.sleep(0)
+                assert.equal("later", order[5])
+            end
+        end)
+        it("of a search in a long text; nor do others run during one", function()
+            local found, other
+            coroutine.spawn(function() time.sleep(0) other = true end)
+            coroutine.spawn(function() found = search() or "nothing" end)
+            assert.equal("nothing", found)
+            search()
+            assert.is_nil(other)
+            time.sleep(0)
+            assert.is_true(other)
+        end)
+        it("inside a coroutine, a comparator, a callback, below a C function", function()
+            local function spawn()
+                local done
+                coroutine.spawn(function() compute(2e6) search() done = true time.sleep(0) end)
+                assert.is_true(done)
+                return "x"
+            end
+            local t = setmetatable({}, { __tostring = spawn, __index = spawn })
+            assert.equal("x", coroutine.wrap(function() return coroutine.wrap(spawn)() end)())
+            table.sort({ 2, 1 }, function(a, b) spawn() return a < b end)
+            assert.equal("x", (("a"):gsub("a", spawn)))
+            assert.equal("x", t.y)
+            assert.equal("x", string.format("%s", t))
+            assert.equal("x", string.format("%s", setmetatable({}, { __tostring = function() return coroutine.wrap(spawn)() end })))
+        end)
+        it("and an error in it still ends the process", function()
+            local v, err = process.exec(NS .. "child_raises_late", HOST)
+            assert.is_nil(v)
+            assert.match("in a coroutine, late", tostring(err))
+        end)
+    end)
     it("an uncaught error in any coroutine ends the process with it", function()
         local v, err = process.exec(NS .. "child_raises", HOST)
         assert.is_nil(v)
