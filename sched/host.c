@@ -376,12 +376,11 @@ static void look_at(struct host *h, struct worker *w, int64_t now) {
         atomic_store_explicit(&w->ticker_seq, seq, memory_order_relaxed);
         if (w->ticker_stuck)
             set_stuck(h, w, false);
-        return;
     }
     int64_t held = now - atomic_load_explicit(&w->ticker_since_ns, memory_order_relaxed),
             slice = host_limit(h, time_slice_ns);
     bool overdue = wheel_next(&w->wheel) <= now;
-    if (held < slice && !overdue)
+    if (!(seq & 1) || (held < slice && !overdue))
         return;
     atomic_store_explicit(&w->yield, true, memory_order_relaxed);
     if (held > 2 * slice)

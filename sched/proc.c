@@ -11,6 +11,7 @@
 #include "sched/os.h"
 #include "sched/probe.h"
 #include "sched/tune.h"
+#include "sched/worker.h"
 
 /* Changes of memory below this stay with the worker. */
 #define WORKER_MEMORY_STEP (256 * 1024)
@@ -525,17 +526,22 @@ void proc_run(struct sched_thread *t, struct proc *p) {
             finish(t, p);
             break;
         }
-        if (s == STEP_WAIT && !p->kill) { /* a poll inside the step may have met the order to end */
+        bool waits = s == STEP_WAIT && !p->kill; /* a poll inside the step may have met the order to end */
+        if (waits) {
             p->busy_since_ns = 0;
             if (mbox_idle(&p->mbox))
                 break;
-            if (!worker_must_yield(w))
-                continue;
-        } else if (worker_must_yield(w)) {
+        }
+        bool over = worker_must_yield(w);
+        if (waits && !over)
+            continue;
+        if (over && !waits) {
             stat_add(w->stats.preemptions, 1);
             PROBE2(preempt, p->pid.n, w->index);
         }
         t->current = NULL;
+        if (over)
+            worker_catch_up(w);
         host_wake(t, p, false);
         return;
     }

@@ -122,6 +122,11 @@ static bool take_injected(struct worker *w) {
     return any;
 }
 
+void worker_catch_up(struct worker *w) {
+    fire_timers(w);
+    take_injected(w);
+}
+
 static void look_at_common(struct worker *w, int64_t tick) {
     if (tick != w->seen_tick) {
         w->seen_tick = tick;

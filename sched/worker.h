@@ -31,6 +31,10 @@ void worker_enqueue(struct worker *w, struct proc *p);
 /* What worker_enqueue has collected goes into the overflow. Its own thread. */
 void worker_flush(struct worker *w);
 
+/* Queues what has become due while a process used up its slice, or came from other threads: before that process is queued
+ * again itself. Its own thread, outside of processes. */
+void worker_catch_up(struct worker *w);
+
 /* Everything that other threads put in, oldest first, chained by run_next. A worker. */
 struct proc *host_take_injected(struct host *h);
 

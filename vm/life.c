@@ -62,8 +62,8 @@ static int luaJIT_only_memory(lua_State *L) {
 
 /*
  * A state begins in one block (vm/block.h). Its size suits processes that only wait; states of an entry whose processes have
- * ended with more than CROWDED pieces outside of it get a second one when the first is full. Both sizes are below
- * jemalloc's for large pieces, which cost ten times as much.
+ * ended with more than CROWDED pieces outside of it get a second one when the first is full, others when MORE_AT pieces
+ * are outside. Both sizes are below jemalloc's for large pieces, which cost ten times as much.
  * AddressSanitizer sees what LuaJIT does with its objects only when they come from the heap: then the block holds our
  * struct alone.
  */

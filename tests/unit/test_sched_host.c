@@ -472,6 +472,44 @@ Test(sched_host, timers_of_a_busy_worker_are_fired_by_an_idle_one) {
     box_close(&b);
 }
 
+/* A process that computes, and one that a timer wakes again and again: how often the first one got another turn between. */
+#define WAKINGS 50
+static _Atomic int64_t turn_began;
+static atomic_uint wakings, in_time;
+static struct pid woken_by_timer;
+static enum step compute(struct actor *a) {
+    atomic_store(&turn_began, clock_mono_ns());
+    return spin_until_told(a);
+}
+static void wake_sleeper(struct sched_thread *t, struct timer *tm) {
+    send_number((struct pid){0}, woken_by_timer, 1);
+}
+static void sleep_again(struct actor *a, struct msg *m) {
+    struct timer *tm = a->ud;
+    msg_free(m);
+    if (atomic_load(&wakings)) /* the first message came from the test */
+        atomic_fetch_add(&in_time, atomic_load(&turn_began) <= (int64_t)(tm->tick << WHEEL_TICK_SHIFT));
+    if (atomic_fetch_add(&wakings, 1) < WAKINGS)
+        wheel_start(&sched_self->worker->wheel, tm, clock_mono_ns() + 3 * MS);
+}
+
+Test(sched_host, who_has_used_up_a_slice_lets_those_go_first_that_are_due) {
+    struct box b = box_open(1, NULL, NULL);
+    static const struct actor_ops busy = {.step = compute, .close = count_close},
+                                  sleeper = {.message = sleep_again};
+    struct timer tm = {.fire = wake_sleeper};
+    woken_by_timer = actor_spawn(&b, &sleeper, &tm, NULL, NULL);
+    AWAIT(all_parked(&b));
+    actor_spawn(&b, &busy, &turns[0], NULL, NULL);
+    send_number((struct pid){0}, woken_by_timer, 1);
+    AWAIT(atomic_load(&wakings) > WAKINGS);
+    /* not always: the turn may begin just when the timer is due */
+    cr_expect(atomic_load(&in_time) > WAKINGS / 2, "%u of %u", atomic_load(&in_time), WAKINGS);
+    atomic_store(&go, true);
+    AWAIT(atomic_load(&closes) == 1);
+    box_close(&b);
+}
+
 Test(sched_host, timers_of_an_ended_worker_are_not_forgotten, .timeout = 60) {
     int hits = 0;
     for (int round = 0; round < 50 && hits < 3; round++) {
