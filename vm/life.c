@@ -58,6 +58,14 @@ static int luaJIT_only_memory(lua_State *L) {
 #define HOT_TICKS 6
 #define HOT_STEPS_PER_TICK 100
 
+/*
+ * And when its entry is known to compute: each slice that a process of the entry uses up counts HOT_SLICE, up to HOT_MOST; each
+ * state that begins with machine code because of that takes one back.
+ */
+#define HOT_SLICE 2
+#define HOT_ENTRY 4
+#define HOT_MOST 16
+
 /* --- memory ------------------------------------------------------------------------------------------------------ */
 
 /*
@@ -446,16 +454,27 @@ static int jit_start(lua_State *L) {
     return 0;
 }
 
+/* relaxed, and a change that crosses another may be lost: a guess */
+static int heat(const struct ventry *e) {
+    return atomic_load_explicit(&e->heat, memory_order_relaxed);
+}
+
+static void add_heat(struct ventry *e, int change) {
+    int now = heat(e) + change;
+    if (now <= HOT_MOST)
+        atomic_store_explicit(&e->heat, now, memory_order_relaxed);
+}
+
 /* As far as the host's policy and the room for code allow. */
-static void turn_jit_on(struct vstate *vs) {
+static bool turn_jit_on(struct vstate *vs) {
     const struct vm_host *h = vs->proc->host->user;
     enum vm_jit policy = h ? h->jit : VM_JIT_AUTO;
     if (policy == VM_JIT_OFF || !vs->vm->compiles)
-        return;
+        return false;
     unsigned n = atomic_fetch_add_explicit(&vs->vm->jit_states, 1, memory_order_relaxed);
     if (policy == VM_JIT_AUTO && n >= VM_JIT_STATES) {
         atomic_fetch_sub_explicit(&vs->vm->jit_states, 1, memory_order_relaxed);
-        return;
+        return false;
     }
     vs->jit_on = true;
     size_t mark = vs->memory_mark;
@@ -463,10 +482,15 @@ static void turn_jit_on(struct vstate *vs) {
     if (lua_cpcall(vs->L, jit_start, NULL) != 0)
         lua_settop(vs->L, 0);
     vs->memory_mark = mark;
+    return true;
 }
 
 void life_consider_jit(struct vstate *vs, bool interrupted) {
-    if (!interrupted && (vs->ticks < HOT_TICKS || vs->steps > (uint64_t)vs->ticks * HOT_STEPS_PER_TICK))
+    if (interrupted)
+        add_heat(vs->entry, HOT_SLICE);
+    else if (vs->ticks < HOT_TICKS || vs->steps > (uint64_t)vs->ticks * HOT_STEPS_PER_TICK)
+        return;
+    if (vs->jit_on)
         return;
     vs->steps = vs->ticks = 0; /* refused now, asked again later */
     turn_jit_on(vs);
@@ -496,6 +520,8 @@ void life_begin(struct vstate *vs, struct proc *p) {
         vs->env_clean = false; /* begins with the methods of its dialect */
     if (!vs->jit_on && h && h->jit == VM_JIT_ON)
         turn_jit_on(vs);
+    else if (!vs->jit_on && heat(vs->entry) >= HOT_ENTRY && turn_jit_on(vs))
+        add_heat(vs->entry, -1);
 }
 
 /* --- and out ----------------------------------------------------------------------------------------------------------- */

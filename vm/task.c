@@ -388,11 +388,13 @@ enum step task_step(struct proc *p) {
     vm_account(vs);
     if (vs->pressed && vs->memory < vs->memory_limit / 4)
         life_relax(vs);
-    if (!vs->jit_on && s != STEP_EXIT) {
+    if (s == STEP_AGAIN) {
+        life_consider_jit(vs, true);
+    } else if (!vs->jit_on && s != STEP_EXIT) {
         vs->steps++;
-        if (tick != coarse_tick(vs) || s == STEP_AGAIN) {
+        if (tick != coarse_tick(vs)) {
             vs->ticks++;
-            life_consider_jit(vs, s == STEP_AGAIN);
+            life_consider_jit(vs, false);
         }
     }
     return s;
