@@ -277,6 +277,12 @@ static void set_limits(struct host *h, const struct host_limits *limits) {
 #undef X
 }
 
+static void await_workers(struct host *h) {
+    unsigned count = atomic_load_explicit(&h->worker_count, memory_order_relaxed);
+    for (unsigned i = 0; i < count; i++)
+        worker_await(worker_at(h, i));
+}
+
 struct host *host_create(struct node *n, const char *id, unsigned workers, const struct host_limits *limits) {
     unsigned index = atomic_load_explicit(&n->host_count, memory_order_relaxed);
     if (index == 1u << PID_HOST_BITS)
@@ -311,6 +317,7 @@ struct host *host_create(struct node *n, const char *id, unsigned workers, const
         host_rescale(h, 0);
         return NULL;
     }
+    await_workers(h);
     return h;
 }
 
@@ -319,6 +326,7 @@ bool host_rescale(struct host *h, unsigned workers) {
     h->wanted = workers;
     bool ok = adjust(h, workers + h->spares);
     os_unlock(&h->workers_lock);
+    await_workers(h);
     return ok;
 }
 

@@ -115,6 +115,7 @@ struct worker {
     _Atomic int64_t ticker_since_ns; /* written by the ticker: since when that is unchanged; relaxed */
     bool ticker_stuck;               /* ticker only: it counts as stuck, a spare works in its place */
     void *user;                      /* of whoever set hooks.worker_started; its own thread */
+    _Atomic uint32_t begun;          /* futex: 1 = its thread looks for work, or did; release, acquire */
     bool joinable;                   /* under the host's workers_lock: its thread was not joined yet */
 
     _Alignas(64) _Atomic uint32_t token; /* futex: 1 = woken */
@@ -153,11 +154,12 @@ struct host {
     _Atomic uint64_t overflow_len[LINE_KINDS]; /* relaxed reads decide whether to take the lock */
 };
 
-/* A host with running workers. `id` is copied. NULL without memory or threads; the node may know it then all the same, closed and
+/* A host with running workers, each past hooks.worker_started. `id` is copied. NULL without memory or threads; the node may know it then all the same, closed and
  * without workers: node_host finds it, and host_rescale tries again. */
 struct host *host_create(struct node *n, const char *id, unsigned workers, const struct host_limits *limits);
 
-/* Another number of workers: new ones start, surplus ones hand over their queues and end. Owner thread. */
+/* Another number of workers: new ones start, surplus ones hand over their queues and end. Returns when the new
+ * ones are past hooks.worker_started. Owner thread. */
 bool host_rescale(struct host *h, unsigned workers);
 
 /* A closed host takes processes again, with these limits; the limits of an open one change. Owner thread. */

@@ -244,6 +244,8 @@ static void *worker_main(void *arg) {
     epoch_join(&h->node->epoch, &t->reader, t);
     if (h->node->hooks.worker_started)
         h->node->hooks.worker_started(w);
+    atomic_store_explicit(&w->begun, 1, memory_order_release); /* partner: worker_await */
+    os_wake(&w->begun);
     node_busy(h->node);
     while (!atomic_load_explicit(&h->stop, memory_order_relaxed) &&
            !atomic_load_explicit(&w->draining, memory_order_relaxed)) {
@@ -330,11 +332,18 @@ bool worker_launch(struct worker *w) {
     os_lock(&w->id_lock);
     /* Before the thread exists, which ends by clearing it; under the lock, since `id` belongs to it. */
     atomic_store_explicit(&w->running_thread, true, memory_order_relaxed);
+    atomic_store_explicit(&w->begun, 0, memory_order_relaxed);
     w->joinable = os_thread_start(&w->id, worker_main, w);
     if (!w->joinable)
         atomic_store_explicit(&w->running_thread, false, memory_order_relaxed);
     os_unlock(&w->id_lock);
     return w->joinable;
+}
+
+void worker_await(struct worker *w) {
+    while (atomic_load_explicit(&w->running_thread, memory_order_relaxed) &&
+           !atomic_load_explicit(&w->begun, memory_order_acquire))
+        os_wait(&w->begun, 0, OS_NEVER);
 }
 
 void worker_join(struct worker *w) {

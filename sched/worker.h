@@ -13,6 +13,9 @@ void worker_free(struct worker *w); /* its thread has ended */
 /* Starts its thread (joining the one it had before). Under workers_lock. */
 bool worker_launch(struct worker *w);
 
+/* Waits until its thread, just launched, looks for work: what it needs before (hooks.worker_started) is done. Owner thread. */
+void worker_await(struct worker *w);
+
 /* Waits for its thread to end. Under workers_lock, or when no worker is added any more. */
 void worker_join(struct worker *w);
 

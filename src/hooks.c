@@ -277,8 +277,10 @@ bool hooks_allow_env(const struct cfg_strings *patterns) {
 
 /* --- life ----------------------------------------------------------------------------------------------------------------------- */
 
-const struct node_hooks hooks_of_node = {
-    .preempt = vm_preempt, .stuck = note_stuck, .worker_ended = vm_worker_ended};
+const struct node_hooks hooks_of_node = {.preempt = vm_preempt,
+                                         .stuck = note_stuck,
+                                         .worker_started = vm_worker_started,
+                                         .worker_ended = vm_worker_ended};
 const struct vm_hooks hooks_of_vm = {.print = print,
                                      .failed = failed,
                                      .log = event,

@@ -12,6 +12,9 @@
  * made step by step. */
 void life_prepare(struct vm *vm);
 
+/* Once in each worker's thread, before it runs anything: memory for its first states. */
+void life_worker_started(void);
+
 /* A new state with the entry's chunk loaded; NULL without memory. Any thread. */
 struct vstate *life_new(struct vm *vm, struct ventry *e);
 

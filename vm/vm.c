@@ -46,6 +46,10 @@ void vm_destroy(struct vm *vm) {
     mem_free(vm);
 }
 
+void vm_worker_started(struct worker *w) {
+    life_worker_started();
+}
+
 void vm_worker_ended(struct worker *w) {
     pool_worker_ended(w);
     codec_buf_free(process_scratch());

@@ -118,8 +118,9 @@ struct vm_hooks {
 struct vm *vm_create(struct node *n, const struct vm_hooks *hooks); /* NULL without memory */
 void vm_destroy(struct vm *vm);
 
-/* To be put into node_hooks.preempt / worker_ended. */
+/* To be put into node_hooks.preempt / worker_started / worker_ended. */
 void vm_preempt(void *running);
+void vm_worker_started(struct worker *w);
 void vm_worker_ended(struct worker *w);
 
 /* Whether Lua is compiled to machine code at all: not where the kernel forbids it. Found out by vm_create. */

@@ -356,6 +356,7 @@ Test(sched_host, there_is_a_limit_to_workers) {
 static atomic_int started, ended;
 static void on_started(struct worker *w) {
     cr_expect(sched_self == &w->thread);
+    usleep(20000);
     atomic_fetch_add(&started, 1);
 }
 static void on_ended(struct worker *w) {
@@ -363,12 +364,14 @@ static void on_ended(struct worker *w) {
     atomic_fetch_add(&ended, 1);
 }
 
-Test(sched_host, every_worker_that_starts_says_so_when_it_ends) {
+Test(sched_host, every_worker_is_ready_when_it_has_been_started_and_says_so_when_it_ends) {
     struct node_hooks hooks = {.worker_started = on_started, .worker_ended = on_ended};
     struct box b = box_open(3, NULL, &hooks);
+    cr_expect(atomic_load(&started) == 3);
     host_rescale(b.host, 1);
     AWAIT(atomic_load(&ended) == 2);
     host_rescale(b.host, 2);
+    cr_expect(atomic_load(&started) == 4);
     box_close(&b);
     cr_expect(atomic_load(&started) == 4 && atomic_load(&ended) == 4);
 }
