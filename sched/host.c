@@ -35,6 +35,10 @@ struct proc *host_take_injected(struct host *h) {
     return first;
 }
 
+static uint32_t line_len(const struct line *l) {
+    return atomic_load_explicit(&l->n, memory_order_relaxed);
+}
+
 static void line_append(struct line *to, struct line *from) {
     from->last->run_next = NULL;
     if (to->last)
@@ -42,7 +46,7 @@ static void line_append(struct line *to, struct line *from) {
     else
         to->first = from->first;
     to->last = from->last;
-    to->n += from->n;
+    atomic_store_explicit(&to->n, line_len(to) + line_len(from), memory_order_relaxed);
     *from = (struct line){0};
 }
 
@@ -65,7 +69,6 @@ static void flush(struct worker *w, enum line_of which) {
     own_begin(w);
     if (later->first) { /* the signal handler may have been here since */
         os_lock(&h->overflow_lock);
-        atomic_fetch_add_explicit(&h->overflow_len[which], later->n, memory_order_relaxed);
         line_append(&h->overflow[which], later);
         os_unlock(&h->overflow_lock);
     }
@@ -78,7 +81,7 @@ void worker_flush(struct worker *w) {
 }
 
 static bool new_needs_room(struct worker *w) {
-    return atomic_load_explicit(&w->host->overflow_len[LINE_NEW], memory_order_relaxed);
+    return line_len(&w->host->overflow[LINE_NEW]);
 }
 
 /* What those that have run may still take of the ring: a part of it is for the others. */
@@ -99,7 +102,7 @@ void worker_enqueue(struct worker *w, struct proc *p) {
     enum line_of which = p->flags & PROC_STARTED ? LINE_GOING : LINE_NEW;
     struct line *later = &w->later[which];
     bool waiting =
-        later->first || atomic_load_explicit(&w->host->overflow_len[which], memory_order_relaxed) ||
+        later->first || line_len(&w->host->overflow[which]) ||
         (which == LINE_NEW ? runq_len(&w->runq) >= NEW_IN_RING : new_needs_room(w) && ring_room(w) == 0);
     if (!waiting && runq_put(&w->runq, p))
         return;
@@ -107,20 +110,20 @@ void worker_enqueue(struct worker *w, struct proc *p) {
     det_point("enqueue: later");
     line_append(later, &(struct line){p, p, 1});
     own_end(w);
-    if (later->n >= LATER_MAX)
+    if (line_len(later) >= LATER_MAX)
         flush(w, which);
 }
 
 /* Moves a share of one line, at most `most`, to the ring. */
 static void take_line(struct worker *w, enum line_of which, uint32_t most) {
     struct host *h = w->host;
-    uint64_t n = atomic_load_explicit(&h->overflow_len[which], memory_order_relaxed);
+    struct line *line = &h->overflow[which];
+    uint32_t n = line_len(line);
     if (!n || !most)
         return;
-    uint64_t share = n / atomic_load_explicit(&h->worker_count, memory_order_relaxed) + 1;
+    uint32_t share = n / atomic_load_explicit(&h->worker_count, memory_order_relaxed) + 1;
     if (share > most)
         share = most;
-    struct line *line = &h->overflow[which];
     uint32_t taken = 0;
     os_lock(&h->overflow_lock);
     for (; taken < share && line->first; taken++) {
@@ -131,8 +134,7 @@ static void take_line(struct worker *w, enum line_of which, uint32_t most) {
     }
     if (!line->first)
         line->last = NULL;
-    line->n -= taken;
-    atomic_fetch_sub_explicit(&h->overflow_len[which], taken, memory_order_relaxed);
+    atomic_store_explicit(&line->n, line_len(line) - taken, memory_order_relaxed);
     os_unlock(&h->overflow_lock);
 }
 
@@ -424,7 +426,7 @@ bool host_tick(struct host *h, int64_t now_ns) {
 uint64_t host_queue_len(struct host *h) {
     uint64_t n = 0;
     for (enum line_of which = 0; which < LINE_KINDS; which++)
-        n += atomic_load_explicit(&h->overflow_len[which], memory_order_relaxed);
+        n += line_len(&h->overflow[which]);
     unsigned count = atomic_load_explicit(&h->worker_count, memory_order_acquire);
     for (unsigned i = 0; i < count; i++)
         n += runq_len(&worker_at(h, i)->runq);

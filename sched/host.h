@@ -84,7 +84,8 @@ struct worker_stats {
 enum line_of { LINE_GOING, LINE_NEW, LINE_KINDS };
 struct line {
     struct proc *first, *last; /* by run_next */
-    uint32_t n;
+    _Atomic uint32_t
+        n; /* relaxed; only who may change the line changes it, others decide by it whether to take the lock */
 };
 
 struct worker {
@@ -149,9 +150,8 @@ struct host {
     _Atomic uint64_t live;   /* processes, as far as workers do not count them: host_live */
     _Atomic uint64_t memory; /* bytes of all its processes, but for what workers collect: host_memory */
 
-    _Alignas(64) pthread_mutex_t overflow_lock; /* guards the two below */
-    struct line overflow[LINE_KINDS];
-    _Atomic uint64_t overflow_len[LINE_KINDS]; /* relaxed reads decide whether to take the lock */
+    _Alignas(64) pthread_mutex_t overflow_lock;
+    struct line overflow[LINE_KINDS]; /* under it */
 };
 
 /* A host with running workers, each past hooks.worker_started. `id` is copied. NULL without memory or threads; the node may know it then all the same, closed and

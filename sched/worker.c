@@ -29,8 +29,8 @@ static unsigned peers(struct host *h) {
 static bool work_visible(struct worker *w) {
     struct host *h = w->host;
     if (atomic_load_explicit(&h->injected, memory_order_seq_cst) ||
-        atomic_load_explicit(&h->overflow_len[LINE_GOING], memory_order_seq_cst) ||
-        atomic_load_explicit(&h->overflow_len[LINE_NEW], memory_order_seq_cst) ||
+        atomic_load_explicit(&h->overflow[LINE_GOING].n, memory_order_seq_cst) ||
+        atomic_load_explicit(&h->overflow[LINE_NEW].n, memory_order_seq_cst) ||
         atomic_load_explicit(&h->stop, memory_order_seq_cst) ||
         atomic_load_explicit(&w->draining, memory_order_relaxed))
         return true;
