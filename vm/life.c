@@ -20,6 +20,7 @@
 #include "vm/preempt.h"
 #include "vm/spawner.h"
 #include "vm/task.h"
+#include "vm/tidy.h"
 #include "vm/timer.h"
 #include "vm/vm_impl.h"
 
@@ -531,6 +532,7 @@ void life_begin(struct vstate *vs, struct proc *p) {
     vs->memory_mark = vs->memory_limit ? vs->memory_limit / 2 : SIZE_MAX;
     vs->wippy = ventry_is_wippy(vs->entry, h);
     vs->top_level = true;
+    tidy_begin(vs);
     if (vs->strings != (vs->wippy ? STRINGS_WIPPY : STRINGS_PLAIN))
         vs->env_clean = false; /* begins with the methods of its dialect */
     if (!vs->jit_on && h && h->jit == VM_JIT_ON)

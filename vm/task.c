@@ -15,6 +15,7 @@
 #include "vm/preempt.h"
 #include "vm/spawn.h"
 #include "vm/strlib.h"
+#include "vm/tidy.h"
 #include "vm/timer.h"
 #include "vm/upgrade.h"
 #include "vm/vm_impl.h"
@@ -340,7 +341,7 @@ static enum step run_ready(struct proc *p, struct vstate *vs) {
         fail(p, failure_format(ERRKIND_UNKNOWN, EXIT_RAISED, "deadlock: all coroutines blocked"));
         return STEP_EXIT;
     }
-    return STEP_WAIT;
+    return tidy_wanted(vs) ? tidy_step(vs) : STEP_WAIT;
 }
 
 static void limit_failure(struct proc *p, struct vstate *vs) {
@@ -366,6 +367,7 @@ enum step task_step(struct proc *p) {
     const int64_t tick = coarse_tick(vs);
     struct panic here;
     enum step s;
+    vs->turns++;
     cstack_enter();
     panic_enter(&here);
     if (setjmp(here.jump) == 0) {

@@ -13,11 +13,12 @@
 #include "vm/life.h"
 #include "vm/mod_process.h"
 #include "vm/task.h"
+#include "vm/tidy.h"
 #include "vm/timeobj.h"
 
 #define TICKER_BUFFER 16
 
-enum use { USE_SLEEP, USE_AFTER, USE_TIMER, USE_TICKER, USE_FUTURE };
+enum use { USE_SLEEP, USE_AFTER, USE_TIMER, USE_TICKER, USE_FUTURE, USE_TIDY };
 
 struct vtimer {
     struct timer wheel;
@@ -54,15 +55,10 @@ static void fire(struct sched_thread *t, struct timer *tm) {
         atomic_store_explicit(&v->under_way, false, memory_order_release);
 }
 
-static struct vtimer *vtimer_new(lua_State *L, struct vstate *vs, enum use use) {
-    struct vm_host *h = vs->proc->host->user;
-    if (h && h->max_timers && vs->timers >= h->max_timers)
+static struct vtimer *make(struct vstate *vs, enum use use) {
+    struct vtimer *v = mem_calloc(1, sizeof *v);
+    if (!v)
         return NULL;
-    struct vtimer *v = life_charge(vs, sizeof *v) ? mem_calloc(1, sizeof *v) : NULL;
-    if (!v) {
-        luaL_error(L, "not enough memory");
-        return NULL;
-    }
     v->signal.kind = MSG_TIMER;
     v->signal.release = signal_dropped;
     v->wheel.fire = fire;
@@ -74,8 +70,24 @@ static struct vtimer *vtimer_new(lua_State *L, struct vstate *vs, enum use use) 
     if (v->next)
         v->next->link = &v->next;
     vs->timer_list = v;
+    return v;
+}
+
+static struct vtimer *vtimer_new(lua_State *L, struct vstate *vs, enum use use) {
+    struct vm_host *h = vs->proc->host->user;
+    if (h && h->max_timers && vs->timers >= h->max_timers)
+        return NULL;
+    struct vtimer *v = life_charge(vs, sizeof *v) ? make(vs, use) : NULL;
+    if (!v) {
+        luaL_error(L, "not enough memory");
+        return NULL;
+    }
     vs->timers++;
     return v;
+}
+
+struct vtimer *vtimer_for_tidy(struct vstate *vs) {
+    return make(vs, USE_TIDY);
 }
 
 static void start(struct vtimer *v, int64_t delay) {
@@ -111,8 +123,10 @@ static void give_up(struct vstate *vs, struct vtimer *v) {
     *v->link = v->next;
     if (v->next)
         v->next->link = v->link;
-    vs->timers--;
-    vs->charged -= sizeof *v;
+    if (v->use != USE_TIDY) {
+        vs->timers--;
+        vs->charged -= sizeof *v;
+    }
     v->kept = false;
     /* acquire: partner is signal_dropped. While the signal is in our own mailbox nobody else touches it. */
     if (!atomic_load_explicit(&v->under_way, memory_order_acquire))
@@ -156,6 +170,10 @@ void vtimer_fired(struct vstate *vs, struct msg *m) {
             task_ready(vs, v->task, WAKE_NOTHING);
         else if (!process_wait_over(vs, v->task))
             start(v, CLOCK_NS_PER_SEC / 100);
+        return;
+    }
+    if (v->use == USE_TIDY) {
+        tidy_due(vs);
         return;
     }
     if (v->use == USE_FUTURE) {

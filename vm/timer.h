@@ -32,6 +32,9 @@ struct vtimer *vtimer_for_future(lua_State *L, struct vstate *vs, struct vfuture
 void vtimer_start(struct vtimer *v, int64_t ns);
 void vtimer_give_up(struct vstate *vs, struct vtimer *v);
 
+/* A timer whose firing is tidy_due, not started, and not one of those that the program has; NULL: no memory. */
+struct vtimer *vtimer_for_tidy(struct vstate *vs);
+
 /* A timer's signal has arrived. Touches no Lua; takes `m` over. */
 void vtimer_fired(struct vstate *vs, struct msg *m);
 

@@ -169,6 +169,17 @@ enum { CHAN_CASE = 1, CHAN_VALUES = 2 };
 
 struct ventry;
 
+/* vm/tidy.h */
+struct tidy {
+    size_t above; /* more memory than this is worth a look when the process waits */
+    int64_t wait_ns;
+    struct vtimer *timer; /* NULL: not needed so far */
+    uint32_t turns;       /* vs->turns when it was set */
+    bool timed;           /* it is set */
+    bool running;         /* the collector is at work */
+    uint8_t cycles;       /* that it has finished */
+};
+
 #define VSTATE_TOPICS 4
 #define VSTATE_TOPIC_MAX 24
 
@@ -208,6 +219,8 @@ struct vstate {
     int anchor_next, anchor_free;
     unsigned arg_count;
     uint8_t topic_at;
+    uint32_t turns; /* how often it was run */
+    struct tidy tidy;
     enum step start_step;     /* what task_start_now saw */
     struct proc *starting_in; /* the spawner, while the top level runs inside its spawn */
 
