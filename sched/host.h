@@ -115,6 +115,8 @@ struct worker {
     _Atomic uint64_t ticker_seq;     /* written by the ticker: run_seq at its last look; relaxed */
     _Atomic int64_t ticker_since_ns; /* written by the ticker: since when that is unchanged; relaxed */
     bool ticker_stuck;               /* ticker only: it counts as stuck, a spare works in its place */
+    int64_t idle_due;                /* when hooks.worker_idle is called; OS_NEVER: not; its own thread */
+    uint64_t idle_seen;              /* dispatches when that was set last */
     void *user;                      /* of whoever set hooks.worker_started; its own thread */
     _Atomic uint32_t begun;          /* futex: 1 = its thread looks for work, or did; release, acquire */
     bool joinable;                   /* under the host's workers_lock: its thread was not joined yet */

@@ -31,6 +31,10 @@ struct node_hooks {
     void (*stuck)(struct worker *w, struct pid pid, int64_t ns);
     void (*worker_started)(struct worker *w); /* worker thread */
     void (*worker_ended)(struct worker *w);
+    /* A worker that has run something since has nothing to do; from idle_ns after that on. Short: work that comes meanwhile
+     * waits. Returns in how many ns to be called again though nothing is run, OS_NEVER: not. Worker thread. */
+    int64_t (*worker_idle)(struct worker *w);
+    int64_t idle_ns;
 };
 
 struct node {

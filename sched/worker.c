@@ -65,6 +65,27 @@ static void is_awake(struct worker *w, int64_t now) {
     falls_asleep(w, -now);
 }
 
+/* Sleeps until `due`, or until somebody has work; hooks.worker_idle is called in between. */
+static int64_t sleep_until(struct worker *w, int64_t now, int64_t due) {
+    const struct node_hooks *hooks = &w->host->node->hooks;
+    uint64_t dispatches = atomic_load_explicit(&w->stats.dispatches, memory_order_relaxed);
+    if (hooks->worker_idle && w->idle_seen != dispatches) {
+        w->idle_seen = dispatches;
+        if (w->idle_due == OS_NEVER)
+            w->idle_due = now + hooks->idle_ns;
+    }
+    /* acquire: partner is worker_unpark */
+    while (!atomic_load_explicit(&w->token, memory_order_acquire) && now < due) {
+        os_wait(&w->token, 0, due < w->idle_due ? due : w->idle_due);
+        now = os_now();
+        if (now >= w->idle_due && !atomic_load_explicit(&w->token, memory_order_relaxed)) {
+            int64_t again = hooks->worker_idle(w);
+            w->idle_due = again == OS_NEVER ? OS_NEVER : now + again;
+        }
+    }
+    return now;
+}
+
 static void park(struct worker *w) {
     struct host *h = w->host;
     uint64_t bit = UINT64_C(1) << w->index;
@@ -84,12 +105,7 @@ static void park(struct worker *w) {
         falls_asleep(w, now);
         stat_add(w->stats.parks, 1);
         PROBE1(park, w->index);
-        /* acquire: partner is worker_unpark */
-        while (!atomic_load_explicit(&w->token, memory_order_acquire) && now < due) {
-            os_wait(&w->token, 0, due);
-            now = os_now();
-        }
-        is_awake(w, now);
+        is_awake(w, sleep_until(w, now, due));
     }
     atomic_fetch_and_explicit(&h->idle, ~bit, memory_order_seq_cst);
     node_busy(h->node);
@@ -315,6 +331,7 @@ struct worker *worker_new(struct host *h, unsigned index) {
     w->rng = 2654435761u * (index + 1) | 1;
     w->thread.node = h->node;
     w->thread.worker = w;
+    w->idle_due = OS_NEVER;
     pthread_mutex_init(&w->id_lock, NULL);
     wheel_init(&w->wheel, os_now());
     return w;

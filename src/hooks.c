@@ -280,7 +280,9 @@ bool hooks_allow_env(const struct cfg_strings *patterns) {
 const struct node_hooks hooks_of_node = {.preempt = vm_preempt,
                                          .stuck = note_stuck,
                                          .worker_started = vm_worker_started,
-                                         .worker_ended = vm_worker_ended};
+                                         .worker_ended = vm_worker_ended,
+                                         .worker_idle = vm_worker_idle,
+                                         .idle_ns = VM_IDLE_NS};
 const struct vm_hooks hooks_of_vm = {.print = print,
                                      .failed = failed,
                                      .log = event,

@@ -51,9 +51,10 @@ struct ventry {
     _Atomic(struct image *) image; /* release and acquire; NULL: none (yet), see vm/life.c */
     atomic_int heat;               /* relaxed: how much its processes compute, vm/life.c */
     _Atomic unsigned proven;       /* relaxed: the dialects, as bits, in which the top level has worked */
-    pthread_mutex_t pool_lock;     /* guards the next two */
+    pthread_mutex_t pool_lock;     /* guards the next four */
     struct vstate *pool;
-    unsigned pool_count;
+    unsigned pool_count, pool_least; /* states in `pool`; least count since it was trimmed last, vm/pool.c */
+    int64_t pool_trimmed_ns;
     atomic_bool pool_hint; /* relaxed: the shared list may hold something */
     atomic_bool retired;   /* relaxed: replaced or removed, its states are not kept */
 };

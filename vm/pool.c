@@ -1,47 +1,84 @@
 #include "vm/pool.h"
 
 #include "base/alloc.h"
+#include "sched/os.h"
 #include "vm/life.h"
 #include "vm/vm_impl.h"
 
 #define MAGAZINE 32
-#define MAGAZINES 512   /* per worker; entries whose serials collide displace each other */
-#define SWEPT_AT_ONCE 4 /* states closed beside a spawn or an end, 5 µs each */
+#define MAGAZINES 512      /* per worker; entries whose serials collide displace each other */
+#define SWEPT_AT_ONCE 4    /* states closed beside a spawn or an end, 5 µs each */
+#define TRIMMED_AT_ONCE 32 /* and by a worker that has nothing to do */
 
 struct magazine {
     struct ventry *entry; /* no reference: every state in it holds one */
     unsigned n;
+    unsigned least; /* of n, since it was trimmed last */
     struct vstate *states[MAGAZINE];
 };
 
 struct worker_pool {
+    struct vm *vm; /* NULL: nothing was ever put in */
     /* References: what pool_code gave last, and another before, of which the caller may still have something in hand. */
     struct vm_code *code, *before;
     /* In no magazine are states of entries that were retired before this generation of the code; on the way to `target`,
      * `swept` slots have been looked at. */
     unsigned generation, target, swept;
+    unsigned trimmed; /* slots that have been looked at in the present round of trimming */
+    bool left;        /* something is left in them */
+    size_t bytes;     /* of the states in its magazines */
     struct magazine *slots[MAGAZINES];
 };
 
-/* Moves the last `n` states of a magazine to the shared list. */
-static void share(struct magazine *m, unsigned n) {
+static void put(struct worker_pool *pool, struct magazine *m, struct vstate *vs) {
+    m->states[m->n++] = vs;
+    pool->bytes += vs->memory;
+}
+
+static struct vstate *take(struct worker_pool *pool, struct magazine *m) {
+    struct vstate *vs = m->states[--m->n];
+    if (m->n < m->least)
+        m->least = m->n;
+    pool->bytes -= vs->memory;
+    return vs;
+}
+
+/* How many states there are in all shared lists, and of how many bytes. */
+static void count_shared(struct vm *vm, unsigned count, size_t bytes) {
+    atomic_fetch_add_explicit(&vm->pooled, count, memory_order_relaxed);
+    atomic_fetch_add_explicit(&vm->pooled_bytes, bytes, memory_order_relaxed);
+}
+
+static struct vstate *take_from(struct ventry *e) {
+    struct vstate *vs = e->pool;
+    e->pool = vs->next;
+    if (--e->pool_count < e->pool_least)
+        e->pool_least = e->pool_count;
+    return vs;
+}
+
+/* Moves `n` states of a magazine to the shared list. */
+static void share(struct worker_pool *pool, struct magazine *m, unsigned n) {
     struct ventry *e = m->entry;
     struct vm *vm = m->states[0]->vm;
     unsigned shared = 0;
-    bool room = atomic_load_explicit(&vm->pooled, memory_order_relaxed) < POOL_TOTAL;
+    size_t bytes = 0;
+    bool room = atomic_load_explicit(&vm->pooled, memory_order_relaxed) < POOL_TOTAL &&
+                atomic_load_explicit(&vm->pooled_bytes, memory_order_relaxed) < POOL_BYTES;
     pthread_mutex_lock(&e->pool_lock);
     while (room && shared < n && e->pool_count < POOL_PER_ENTRY &&
            !atomic_load_explicit(&e->retired, memory_order_relaxed)) {
-        struct vstate *vs = m->states[--m->n];
+        struct vstate *vs = take(pool, m);
         vs->next = e->pool;
         e->pool = vs;
         e->pool_count++;
         shared++;
+        bytes += vs->memory;
     }
     pthread_mutex_unlock(&e->pool_lock);
-    atomic_fetch_add_explicit(&vm->pooled, shared, memory_order_relaxed);
+    count_shared(vm, shared, bytes);
     for (; shared < n; shared++)
-        life_close(m->states[--m->n]); /* the last one may free the entry: not touched any more */
+        life_close(take(pool, m)); /* the last one may free the entry: not touched any more */
 }
 
 static struct worker_pool *pool_of(struct worker *w) {
@@ -61,7 +98,7 @@ static void sweep(struct worker_pool *pool, unsigned now) {
         while (m && m->n && atomic_load_explicit(&m->entry->retired, memory_order_relaxed)) {
             if (closed++ == SWEPT_AT_ONCE)
                 return;
-            life_close(m->states[--m->n]);
+            life_close(take(pool, m));
         }
         if (m && !m->n) {
             mem_free(m);
@@ -80,6 +117,7 @@ static struct magazine *magazine_of(struct worker *w, struct vm *vm, struct vent
     unsigned now = atomic_load_explicit(&vm->generation, memory_order_acquire);
     if (pool->generation != now)
         sweep(pool, now);
+    pool->vm = vm;
     struct magazine **at = &pool->slots[e->serial % MAGAZINES];
     if (!*at)
         *at = mem_calloc(1, sizeof **at);
@@ -87,39 +125,39 @@ static struct magazine *magazine_of(struct worker *w, struct vm *vm, struct vent
         return NULL;
     if ((*at)->entry != e) {
         if ((*at)->n)
-            share(*at, (*at)->n);
+            share(pool, *at, (*at)->n);
         (*at)->entry = e;
     }
     return *at;
 }
 
-static struct vstate *take_shared(struct ventry *e, struct magazine *m) {
+static struct vstate *take_shared(struct worker_pool *pool, struct ventry *e, struct magazine *m) {
     pthread_mutex_lock(&e->pool_lock);
-    struct vstate *vs = e->pool;
     unsigned before = e->pool_count;
+    size_t bytes = 0;
+    struct vstate *vs = e->pool ? take_from(e) : NULL;
     if (vs) {
-        e->pool = vs->next;
-        e->pool_count--;
+        bytes = vs->memory;
         while (m && m->n < MAGAZINE / 2 && e->pool) {
-            m->states[m->n++] = e->pool;
-            e->pool = e->pool->next;
-            e->pool_count--;
+            struct vstate *more = take_from(e);
+            bytes += more->memory;
+            put(pool, m, more);
         }
     }
     unsigned taken = before - e->pool_count;
     atomic_store_explicit(&e->pool_hint, e->pool != NULL, memory_order_relaxed);
     pthread_mutex_unlock(&e->pool_lock);
     if (taken)
-        atomic_fetch_sub_explicit(&vs->vm->pooled, taken, memory_order_relaxed);
+        count_shared(vs->vm, -taken, -bytes);
     return vs;
 }
 
 struct vstate *pool_take(struct vm *vm, struct ventry *e) {
     struct worker *w = sched_self->worker;
     struct magazine *m = w ? magazine_of(w, vm, e) : NULL;
-    struct vstate *vs = m && m->n ? m->states[--m->n] : NULL;
+    struct vstate *vs = m && m->n ? take(w->user, m) : NULL;
     if (!vs && atomic_load_explicit(&e->pool_hint, memory_order_relaxed))
-        vs = take_shared(e, m);
+        vs = take_shared(w ? w->user : NULL, e, m);
     return vs ? vs : life_new(vm, e);
 }
 
@@ -132,27 +170,101 @@ void pool_give(struct vstate *vs) {
         life_close(vs);
         return;
     }
+    struct worker_pool *pool = w->user;
+    if (pool->bytes + vs->memory > POOL_BYTES) {
+        life_close(vs);
+        return;
+    }
     if (m->n == MAGAZINE) {
         atomic_store_explicit(&e->pool_hint, true, memory_order_relaxed);
-        share(m, MAGAZINE / 2);
+        share(pool, m, MAGAZINE / 2);
     }
-    m->states[m->n++] = vs;
+    put(pool, m, vs);
 }
 
-void pool_retire(struct vm *vm, struct ventry *e) {
+/* Takes all of a shared list that was not needed since it was trimmed last, at most `most`; none if that was not long ago. */
+static struct vstate *take_unneeded(struct ventry *e, int64_t quiet_ns, unsigned most, unsigned *taken,
+                                    bool *left) {
+    struct vstate *unneeded = NULL;
+    size_t bytes = 0;
+    struct vm *vm = NULL;
+    int64_t now = os_now();
+    *taken = 0;
     pthread_mutex_lock(&e->pool_lock);
-    struct vstate *vs = e->pool;
-    /* relaxed: whoever must see it does so by the generation */
-    atomic_store_explicit(&e->retired, true, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&vm->pooled, e->pool_count, memory_order_relaxed);
-    e->pool = NULL;
-    e->pool_count = 0;
+    if (now - e->pool_trimmed_ns >= quiet_ns) {
+        while (e->pool_least && *taken < most) {
+            struct vstate *vs = take_from(e);
+            vm = vs->vm;
+            bytes += vs->memory;
+            vs->next = unneeded;
+            unneeded = vs;
+            ++*taken;
+        }
+        if (*taken < most) {
+            e->pool_least = e->pool_count;
+            e->pool_trimmed_ns = now;
+        }
+    }
+    *left |= e->pool_count != 0;
     pthread_mutex_unlock(&e->pool_lock);
+    if (vm)
+        count_shared(vm, -*taken, -bytes);
+    return unneeded;
+}
+
+static void close_all(struct vstate *vs) {
     while (vs) {
         struct vstate *next = vs->next;
         life_close(vs);
         vs = next;
     }
+}
+
+int64_t pool_worker_idle(struct worker *w) {
+    const int64_t quiet_ns = w->host->node->hooks.idle_ns;
+    struct worker_pool *pool = w->user;
+    if (!pool || !pool->vm)
+        return OS_NEVER;
+    unsigned closed = 0;
+    for (; pool->trimmed < MAGAZINES; pool->trimmed++) {
+        struct magazine *m = pool->slots[pool->trimmed];
+        if (!m)
+            continue;
+        for (; m->least; closed++) {
+            if (closed == TRIMMED_AT_ONCE)
+                return 0;
+            life_close(take(pool, m));
+        }
+        m->least = m->n;
+        pool->left |= m->n != 0;
+    }
+    const struct vm_code *code = pool_code(pool->vm);
+    for (struct ventry *e = code ? code->entries : NULL; e; e = e->hh.next) {
+        unsigned taken;
+        close_all(take_unneeded(e, quiet_ns, TRIMMED_AT_ONCE - closed, &taken, &pool->left));
+        closed += taken;
+        if (closed == TRIMMED_AT_ONCE)
+            return 0;
+    }
+    int64_t again = pool->left ? quiet_ns : OS_NEVER;
+    pool->trimmed = 0;
+    pool->left = false;
+    return again;
+}
+
+void pool_retire(struct vm *vm, struct ventry *e) {
+    pthread_mutex_lock(&e->pool_lock);
+    struct vstate *all = e->pool;
+    size_t bytes = 0;
+    for (const struct vstate *vs = all; vs; vs = vs->next)
+        bytes += vs->memory;
+    /* relaxed: whoever must see it does so by the generation */
+    atomic_store_explicit(&e->retired, true, memory_order_relaxed);
+    count_shared(vm, -e->pool_count, -bytes);
+    e->pool = NULL;
+    e->pool_count = e->pool_least = 0;
+    pthread_mutex_unlock(&e->pool_lock);
+    close_all(all);
 }
 
 /* Another set was installed since this worker looked last. */

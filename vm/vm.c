@@ -56,6 +56,10 @@ void vm_worker_ended(struct worker *w) {
     errobj_thread_ends();
 }
 
+int64_t vm_worker_idle(struct worker *w) {
+    return pool_worker_idle(w);
+}
+
 bool vm_compiles(const struct vm *vm) {
     return vm->compiles;
 }

@@ -118,10 +118,12 @@ struct vm_hooks {
 struct vm *vm_create(struct node *n, const struct vm_hooks *hooks); /* NULL without memory */
 void vm_destroy(struct vm *vm);
 
-/* To be put into node_hooks.preempt / worker_started / worker_ended. */
+/* To be put into node_hooks.preempt / worker_started / worker_ended / worker_idle, and a good idle_ns. */
 void vm_preempt(void *running);
 void vm_worker_started(struct worker *w);
 void vm_worker_ended(struct worker *w);
+int64_t vm_worker_idle(struct worker *w);
+#define VM_IDLE_NS (10 * INT64_C(1000000000))
 
 /* Whether Lua is compiled to machine code at all: not where the kernel forbids it. Found out by vm_create. */
 bool vm_compiles(const struct vm *vm);

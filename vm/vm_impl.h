@@ -24,7 +24,8 @@ struct vm {
     pthread_mutex_t code_lock;      /* held to change `code`, and to take a reference of it */
     struct vm_code *kept;           /* under it: sets that stay to the end, see vm/pool.c */
     _Atomic unsigned jit_states;    /* relaxed: a figure */
-    _Atomic unsigned pooled;        /* relaxed: a figure */
+    _Atomic unsigned pooled;        /* relaxed: states in all shared lists */
+    _Atomic size_t pooled_bytes;    /* relaxed: of these */
     struct vbus *bus;
     uint64_t seed[4];    /* of all states; constant */
     struct image *image; /* of a state without an entry; constant; NULL: none */

@@ -376,6 +376,31 @@ Test(sched_host, every_worker_is_ready_when_it_has_been_started_and_says_so_when
     cr_expect(atomic_load(&started) == 4 && atomic_load(&ended) == 4);
 }
 
+static atomic_int idle_calls;
+static int64_t on_idle(struct worker *w) {
+    cr_expect(sched_self == &w->thread);
+    return atomic_fetch_add(&idle_calls, 1) == 0 ? 10 * MS
+                                                 : INT64_MAX; /* twice after each time that something ran */
+}
+
+Test(sched_host, an_idle_worker_is_told_so_when_it_has_run_something) {
+    struct node_hooks hooks = {.worker_idle = on_idle, .idle_ns = 30 * MS};
+    struct box b = box_open(1, NULL, &hooks);
+    usleep(100000);
+    cr_expect(atomic_load(&idle_calls) == 0, "nothing has run");
+    struct puppet a;
+    int64_t since = clock_mono_ns();
+    puppet_spawn(&a, &b, NULL);
+    AWAIT(atomic_load(&idle_calls) == 2);
+    cr_expect(clock_mono_ns() - since >= 40 * MS);
+    usleep(100000);
+    cr_expect(atomic_load(&idle_calls) == 2, "it did not want to be called again");
+    atomic_store(&idle_calls, 1);
+    puppet_settle(&a);
+    AWAIT(atomic_load(&idle_calls) == 2);
+    box_close(&b);
+}
+
 /* --- stopping -------------------------------------------------------------------------------------------------------------- */
 
 Test(sched_host, stopping_does_not_wait_for_busy_processes) {
