@@ -84,8 +84,7 @@ struct worker_stats {
 enum line_of { LINE_GOING, LINE_NEW, LINE_KINDS };
 struct line {
     struct proc *first, *last; /* by run_next */
-    _Atomic uint32_t
-        n; /* relaxed; only who may change the line changes it, others decide by it whether to take the lock */
+    _Atomic uint32_t n; /* changed with the line, relaxed; others decide by it whether to take the lock */
 };
 
 struct worker {
@@ -156,8 +155,8 @@ struct host {
     struct line overflow[LINE_KINDS]; /* under it */
 };
 
-/* A host with running workers, each past hooks.worker_started. `id` is copied. NULL without memory or threads; the node may know it then all the same, closed and
- * without workers: node_host finds it, and host_rescale tries again. */
+/* A host with running workers, each past hooks.worker_started. `id` is copied. NULL without memory or threads; the node
+ * may know it then all the same, closed and without workers: node_host finds it, and host_rescale tries again. */
 struct host *host_create(struct node *n, const char *id, unsigned workers, const struct host_limits *limits);
 
 /* Another number of workers: new ones start, surplus ones hand over their queues and end. Returns when the new

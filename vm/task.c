@@ -391,7 +391,8 @@ enum step task_step(struct proc *p) {
     if (vs->pressed && vs->memory < vs->memory_limit / 4)
         life_relax(vs);
     if (s == STEP_AGAIN) {
-        life_consider_jit(vs, true);
+        if (!vs->tidy.running)
+            life_consider_jit(vs, true);
     } else if (!vs->jit_on && s != STEP_EXIT) {
         vs->steps++;
         if (tick != coarse_tick(vs)) {
