@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -413,6 +414,9 @@ void life_prepare(struct vm *vm) {
 }
 
 void life_worker_started(void) {
+    struct rlimit address_space;
+    if (getrlimit(RLIMIT_AS, &address_space) != 0 || address_space.rlim_cur != RLIM_INFINITY)
+        return; /* there may be none to spare */
     volatile char *room = mem_alloc_aligned(AT_HAND, AT_HAND);
     for (size_t i = 0; room && i < AT_HAND; i += PAGE)
         room[i] = 0;

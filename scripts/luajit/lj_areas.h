@@ -3,7 +3,7 @@
  * states of the process share. Included by lj_mcode.c.
  *
  * Each mapping has to be registered with the unwinder, which looks through all of them, one after the other, whenever an error is
- * raised anywhere: with 6,000 states that compile, `pcall(error)` took 170 us instead of 1.6. Of chunks there are 48 then.
+ * raised anywhere: with 6,000 states that compile, `pcall(error)` took 170 us instead of 1.6. Of chunks there are 96 then.
  *
  * Any thread. An area belongs to the state that took it; the chunks and their first areas, which hold the list and what the
  * unwinder reads, are under the lock.
@@ -11,7 +11,7 @@
 #include <pthread.h>
 
 #define AREA_SIZE ((size_t)64 << 10)
-#define CHUNK_AREAS 128
+#define CHUNK_AREAS 64
 #define CHUNK_SIZE (CHUNK_AREAS * AREA_SIZE)
 
 typedef struct Chunk {
