@@ -25,7 +25,7 @@ struct worker_pool {
      * `swept` slots have been looked at. */
     unsigned generation, target, swept;
     unsigned trimmed; /* slots that have been looked at in the present round of trimming */
-    bool left;        /* something is left in them */
+    bool left;        /* after it there will be some states left, here or in shared lists */
     size_t bytes;     /* of the states in its magazines */
     struct magazine *slots[MAGAZINES];
 };
@@ -165,13 +165,10 @@ void pool_give(struct vstate *vs) {
     struct worker *w = sched_self->worker;
     struct ventry *e = vs->entry;
     struct magazine *m = w ? magazine_of(w, vs->vm, e) : NULL;
-    /* Looked at after the generation: what is put in before that is seen to change will be swept out again. */
-    if (!m || atomic_load_explicit(&e->retired, memory_order_relaxed)) {
-        life_close(vs);
-        return;
-    }
-    struct worker_pool *pool = w->user;
-    if (pool->bytes + vs->memory > POOL_BYTES) {
+    struct worker_pool *pool = m ? w->user : NULL;
+    /* `retired` is looked at after the generation: what is put in before that is seen to change will be swept out again. */
+    if (!m || atomic_load_explicit(&e->retired, memory_order_relaxed) ||
+        pool->bytes + vs->memory > POOL_BYTES) {
         life_close(vs);
         return;
     }
@@ -182,42 +179,40 @@ void pool_give(struct vstate *vs) {
     put(pool, m, vs);
 }
 
-/* Takes all of a shared list that was not needed since it was trimmed last, at most `most`; none if that was not long ago. */
-static struct vstate *take_unneeded(struct ventry *e, int64_t quiet_ns, unsigned most, unsigned *taken,
-                                    bool *left) {
-    struct vstate *unneeded = NULL;
-    size_t bytes = 0;
-    struct vm *vm = NULL;
-    int64_t now = os_now();
-    *taken = 0;
-    pthread_mutex_lock(&e->pool_lock);
-    if (now - e->pool_trimmed_ns >= quiet_ns) {
-        while (e->pool_least && *taken < most) {
-            struct vstate *vs = take_from(e);
-            vm = vs->vm;
-            bytes += vs->memory;
-            vs->next = unneeded;
-            unneeded = vs;
-            ++*taken;
-        }
-        if (*taken < most) {
-            e->pool_least = e->pool_count;
-            e->pool_trimmed_ns = now;
-        }
-    }
-    *left |= e->pool_count != 0;
-    pthread_mutex_unlock(&e->pool_lock);
-    if (vm)
-        count_shared(vm, -*taken, -bytes);
-    return unneeded;
-}
-
 static void close_all(struct vstate *vs) {
     while (vs) {
         struct vstate *next = vs->next;
         life_close(vs);
         vs = next;
     }
+}
+
+/* Closes what of a shared list was not needed since it was trimmed last, at most `most`; nothing if that was not long ago. How
+ * many that were. */
+static unsigned trim_shared(struct ventry *e, int64_t quiet_ns, unsigned most) {
+    struct vstate *unneeded = NULL;
+    unsigned n = 0;
+    size_t bytes = 0;
+    int64_t now = os_now();
+    pthread_mutex_lock(&e->pool_lock);
+    if (now - e->pool_trimmed_ns >= quiet_ns) {
+        for (; e->pool_least && n < most; n++) {
+            struct vstate *vs = take_from(e);
+            bytes += vs->memory;
+            vs->next = unneeded;
+            unneeded = vs;
+        }
+        if (n < most) {
+            e->pool_least = e->pool_count;
+            e->pool_trimmed_ns = now;
+        }
+        atomic_store_explicit(&e->pool_hint, e->pool != NULL, memory_order_relaxed);
+    }
+    pthread_mutex_unlock(&e->pool_lock);
+    if (unneeded)
+        count_shared(unneeded->vm, -n, -bytes);
+    close_all(unneeded);
+    return n;
 }
 
 int64_t pool_worker_idle(struct worker *w) {
@@ -240,11 +235,10 @@ int64_t pool_worker_idle(struct worker *w) {
     }
     const struct vm_code *code = pool_code(pool->vm);
     for (struct ventry *e = code ? code->entries : NULL; e; e = e->hh.next) {
-        unsigned taken;
-        close_all(take_unneeded(e, quiet_ns, TRIMMED_AT_ONCE - closed, &taken, &pool->left));
-        closed += taken;
+        closed += trim_shared(e, quiet_ns, TRIMMED_AT_ONCE - closed);
         if (closed == TRIMMED_AT_ONCE)
             return 0;
+        pool->left |= atomic_load_explicit(&e->pool_hint, memory_order_relaxed);
     }
     int64_t again = pool->left ? quiet_ns : OS_NEVER;
     pool->trimmed = 0;

@@ -14,15 +14,11 @@
 #define AT_ONCE ((size_t)128 * 1024)
 #define STEP_KIB 64
 
-static void settle(struct vstate *vs) {
+void tidy_begin(struct vstate *vs) {
     size_t more = vs->memory / 4;
     vs->tidy = (struct tidy){.above = vs->memory + (more > MORE_LEAST ? more : MORE_LEAST),
                              .wait_ns = QUIET,
                              .timer = vs->tidy.timer};
-}
-
-void tidy_begin(struct vstate *vs) {
-    settle(vs);
 }
 
 static void set_timer(struct vstate *vs) {
@@ -63,6 +59,6 @@ enum step tidy_step(struct vstate *vs) {
     }
     if (!collect(vs))
         return STEP_AGAIN;
-    settle(vs);
+    tidy_begin(vs);
     return STEP_WAIT;
 }

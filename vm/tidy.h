@@ -13,12 +13,12 @@
 
 #include "vm/vstate.h"
 
-/* A process begins in the state. */
+/* What the state has now is to be measured against: a process begins in it, or it has been collected. */
 void tidy_begin(struct vstate *vs);
 
 /* Whether tidy_step has anything to do for a process that waits. */
 static inline bool tidy_wanted(const struct vstate *vs) {
-    return vs->tidy.running || (vs->memory > vs->tidy.above && !vs->tidy.timed);
+    return vs->tidy.running || (vs->memory > vs->tidy.above && !vs->tidy.timed && !vs->dirty);
 }
 
 /* Sets the timer, or collects for the rest of the slice. STEP_AGAIN: there is more to collect. May call the state's panic

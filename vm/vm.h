@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "sched/node.h"
 
 struct vm;
@@ -123,7 +124,7 @@ void vm_preempt(void *running);
 void vm_worker_started(struct worker *w);
 void vm_worker_ended(struct worker *w);
 int64_t vm_worker_idle(struct worker *w);
-#define VM_IDLE_NS (10 * INT64_C(1000000000))
+#define VM_IDLE_NS (10 * CLOCK_NS_PER_SEC)
 
 /* Whether Lua is compiled to machine code at all: not where the kernel forbids it. Found out by vm_create. */
 bool vm_compiles(const struct vm *vm);
