@@ -545,8 +545,14 @@ class Watch(VerbCase):
         self.assertEqual(self.troupe("profile", "idle", "--for", "200ms", "--fold").out, "")
         self.complains("no such process", "profile", "nobody")
         long = self.start(TROUPE, "profile", "--for", "20s", env=self.env)
-        self.await_true(lambda: "somebody else takes a profile" in
-                        self.run_to_end(TROUPE, "profile", "--for", "1ms", env=self.env).err, "that one is being taken")
+
+        def taken():  # asking is taking one for a moment, in which `long` itself may be the one that is refused
+            nonlocal long
+            if long.process.poll() is not None:
+                long = self.start(TROUPE, "profile", "--for", "20s", env=self.env)
+            return "somebody else takes a profile" in self.run_to_end(TROUPE, "profile", "--for", "1ms", env=self.env).err
+
+        self.await_true(taken, "that one is being taken")
         long.process.kill()  # who goes makes room
         self.await_true(lambda: self.run_to_end(TROUPE, "profile", "--for", "1ms", env=self.env).status == OK, "room for the next one")
         self.assertEqual(self.json("info", bob)["state"], "running")
