@@ -1,6 +1,7 @@
 #include "src/control.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -45,9 +46,21 @@ struct control_note {
 
 /* --- jobs --------------------------------------------------------------------------------------------------------- */
 
+static void client_close(struct control_client *client);
+
+/* Who has only ended its requests still waits for answers; who has closed the socket does not. */
+static bool hung_up(const struct control_client *client) {
+    struct pollfd fd = {.fd = client->fd};
+    return client->eof && poll(&fd, 1, 0) == 1 && fd.revents & POLLHUP;
+}
+
 static void on_job_timer(struct ev_loop *loop, ev_timer *w, int events) {
     struct control_job *job = w->data;
     struct control_client *client = job->client;
+    if (hung_up(client)) {
+        client_close(client);
+        return;
+    }
     job->on_timer(job);
     control_flush(client);
 }
