@@ -16,6 +16,16 @@ describe("1. Numbers as text:", function()
                 check(-(2 ^ e) + d)
             end
         end
+        for n = 1, 10100 do -- all with up to four digits, whose text is made in one step
+            check(n)
+            check(-n)
+        end
+        for e = 4, 9 do
+            for d = -1, 1 do
+                check(10 ^ e + d)
+                check(-(10 ^ e) + d)
+            end
+        end
         for _ = 1, 20000 do
             check(math.random(-3e9, 3e9))
         end
@@ -35,6 +45,21 @@ describe("1. Numbers as text:", function()
         assert.equal("nan", (tostring(0 / 0):gsub("^-", "")))
         assert.equal("    7|-0007|+7", string.format("%5d|%05d|%+d", 7, -7, 7))
         assert.equal("     7|7.0000000000000", string.format("%6.14g|%#.14g", 7, 7))
+    end)
+
+    it("pieces of all kinds in a text that outgrows its buffer again and again", function()
+        local pieces, text = {}, ""
+        for i = 1, 3000 do
+            pieces[i] = i % 3 == 0 and i or i % 3 == 1 and ("x"):rep(i % 19) or i / 4
+            text = text .. "," .. pieces[i]
+        end
+        assert.equal(text, "," .. table.concat(pieces, ","))
+        assert.equal(text:gsub(",", ""), table.concat(pieces))
+        assert.equal(table.concat(pieces, ",", 7, 9), pieces[7] .. "," .. pieces[8] .. "," .. pieces[9])
+        pieces[1500] = false
+        local ok, err = pcall(table.concat, pieces)
+        assert.falsy(ok)
+        assert.matches("invalid value %(boolean%) at index 1500 in table for 'concat'", err)
     end)
 
     it("pieces of any length, joined", function()
