@@ -24,8 +24,9 @@ struct block {
     uint16_t free[BLOCK_CLASSES];
 };
 
+/* bytes > 0 */
 static inline size_t block_words(size_t bytes) {
-    return bytes / BLOCK_WORD + (bytes % BLOCK_WORD != 0);
+    return (bytes - 1) / BLOCK_WORD + 1;
 }
 
 static inline void *block_at(void *block, size_t place) {
@@ -36,14 +37,17 @@ static inline size_t block_place(const void *block, const void *piece) {
     return (size_t)((const char *)piece - (const char *)block) / BLOCK_WORD;
 }
 
-/* `bytes` > 0; NULL: there is no room. */
-static inline void *block_take(struct block *b, void *block, size_t bytes) {
-    size_t words = block_words(bytes);
-    if (words <= BLOCK_CLASSES && b->free[words - 1]) {
-        uint16_t *piece = block_at(block, b->free[words - 1]);
-        b->free[words - 1] = *piece;
-        return piece;
-    }
+/* A freed piece of that size; NULL: there is none. */
+static inline void *block_again(struct block *b, void *block, size_t words) {
+    if (words > BLOCK_CLASSES || !b->free[words - 1])
+        return NULL;
+    uint16_t *piece = block_at(block, b->free[words - 1]);
+    b->free[words - 1] = *piece;
+    return piece;
+}
+
+/* A piece of the rest; NULL: there is no room. */
+static inline void *block_cut(struct block *b, void *block, size_t words) {
     if (words > (size_t)(b->end - b->top))
         return NULL;
     void *piece = block_at(block, b->top);

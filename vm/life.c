@@ -223,17 +223,27 @@ static __attribute__((noinline)) void open_more(struct vstate *vs) {
     vs->more->block.end = (uint16_t)(size / BLOCK_WORD);
 }
 
-static inline void *take(struct vstate *vs, size_t bytes) {
-    void *p = block_take(&vs->block, vs, bytes);
+/* No piece of that size has been freed. */
+static __attribute__((noinline)) void *take_new(struct vstate *vs, size_t bytes) {
+    size_t words = block_words(bytes);
+    void *p = block_cut(&vs->block, vs, words);
     if (p)
         return p;
     if (!vs->more && (vs->outside == 0 || vs->outside == MORE_AT))
         open_more(vs);
-    if (vs->more && (p = block_take(&vs->more->block, vs->more, bytes)))
+    if (vs->more && (p = block_cut(&vs->more->block, vs->more, words)))
         return p;
     if ((p = mem_alloc(bytes)))
         vs->outside++;
     return p;
+}
+
+static inline void *take(struct vstate *vs, size_t bytes) {
+    size_t words = block_words(bytes);
+    void *p = block_again(&vs->block, vs, words);
+    if (!p && vs->more)
+        p = block_again(&vs->more->block, vs->more, words);
+    return p ? p : take_new(vs, bytes);
 }
 
 static void *resize(struct vstate *vs, void *ptr, size_t osize, size_t nsize) {
@@ -268,18 +278,23 @@ static __attribute__((noinline)) void *alloc_slowly(struct vstate *vs, void *ptr
     return p;
 }
 
+/* `ptr` may be NULL. */
+static __attribute__((noinline)) void give(struct vstate *vs, void *ptr, size_t size) {
+    vs->memory -= size;
+    void *base;
+    struct block *b = block_of(vs, ptr, &base);
+    if (b) {
+        block_give(b, base, ptr, size);
+    } else if (ptr) {
+        vs->outside--;
+        mem_free_sized(ptr, size);
+    }
+}
+
 static void *state_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
     struct vstate *vs = ud;
     if (nsize == 0) {
-        vs->memory -= osize;
-        void *base;
-        struct block *b = block_of(vs, ptr, &base);
-        if (b) {
-            block_give(b, base, ptr, osize);
-        } else if (ptr) {
-            vs->outside--;
-            mem_free_sized(ptr, osize);
-        }
+        give(vs, ptr, osize);
         return NULL;
     }
     /* Nearly always a new piece while no limit is near: what over_limit would find is looked at once, here. */

@@ -20,6 +20,11 @@ static struct block fresh(void) {
     return (struct block){.top = HEAD / BLOCK_WORD, .end = SIZE / BLOCK_WORD};
 }
 
+static void *take(struct block *b, void *block, size_t bytes) {
+    void *piece = block_again(b, block, block_words(bytes));
+    return piece ? piece : block_cut(b, block, block_words(bytes));
+}
+
 static void check(const struct piece *p) {
     cr_assert(p->at >= memory + HEAD && p->at + p->size <= memory + SIZE);
     cr_assert_eq((uintptr_t)p->at % BLOCK_WORD, 0);
@@ -41,7 +46,7 @@ static void random_run(unsigned seed, size_t largest) {
         struct piece *p = &pieces[rand() % PIECES];
         size_t size = 1 + (size_t)rand() % largest;
         if (!p->at) {
-            p->at = block_take(&b, memory, size);
+            p->at = take(&b, memory, size);
             p->size = size;
             if (p->at)
                 fill(p, (unsigned char)step);
@@ -72,36 +77,36 @@ Test(vm_block, pieces_never_overlap) {
 Test(vm_block, is_used_to_the_last_word) {
     struct block b = fresh();
     size_t words = 0;
-    while (block_take(&b, memory, BLOCK_WORD))
+    while (take(&b, memory, BLOCK_WORD))
         words++;
     cr_expect_eq(words, (SIZE - HEAD) / BLOCK_WORD);
-    cr_expect_null(block_take(&b, memory, 1));
+    cr_expect_null(take(&b, memory, 1));
 }
 
 Test(vm_block, a_freed_piece_is_the_next_of_its_size) {
     struct block b = fresh();
-    void *first = block_take(&b, memory, 40), *second = block_take(&b, memory, 40);
+    void *first = take(&b, memory, 40), *second = take(&b, memory, 40);
     cr_assert(first && second);
     block_give(&b, memory, first, 40);
-    cr_expect_eq(block_take(&b, memory, 33), first);
+    cr_expect_eq(take(&b, memory, 33), first);
 }
 
 Test(vm_block, a_large_freed_piece_is_cut_again) {
     struct block b = fresh();
-    void *large = block_take(&b, memory, 4096), *rest = block_take(&b, memory, SIZE - HEAD - 4096);
+    void *large = take(&b, memory, 4096), *rest = take(&b, memory, SIZE - HEAD - 4096);
     cr_assert(large && rest);
-    cr_expect_null(block_take(&b, memory, 8));
+    cr_expect_null(take(&b, memory, 8));
     block_give(&b, memory, large, 4096);
     size_t words = 0;
-    for (void *p; (p = block_take(&b, memory, 64)); words += 8)
+    for (void *p; (p = take(&b, memory, 64)); words += 8)
         cr_assert((unsigned char *)p < (unsigned char *)rest);
     cr_expect_eq(words, 4096 / BLOCK_WORD);
 }
 
 Test(vm_block, sizes_that_no_block_has) {
     struct block b = fresh();
-    cr_expect_null(block_take(&b, memory, SIZE));
-    cr_expect_null(block_take(&b, memory, (size_t)1 << 40));
-    cr_expect_null(block_take(&b, memory, SIZE_MAX));
-    cr_expect_not_null(block_take(&b, memory, SIZE - HEAD));
+    cr_expect_null(take(&b, memory, SIZE));
+    cr_expect_null(take(&b, memory, (size_t)1 << 40));
+    cr_expect_null(take(&b, memory, SIZE_MAX));
+    cr_expect_not_null(take(&b, memory, SIZE - HEAD));
 }
