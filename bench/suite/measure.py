@@ -10,7 +10,7 @@ def sample(peer, workload, workers, args, quick):
     """One run of one peer: its values by name. Raises Unavailable or execute.Failed."""
     with tempfile.TemporaryDirectory(prefix="troupe-bench-") as tmp:
         argv, env = peer.command(workload, workers, args, tmp)
-        machine.warm_memory()
+        machine.warm_memory(quick)
         if workload.mode == "run":
             outcome = execute.run(argv, env, workload.timeout)
             return {**execute.result_of(outcome.stdout), "cpu_s": outcome.cpu_seconds}
