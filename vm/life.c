@@ -313,9 +313,9 @@ static void *state_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
  * jemalloc's settings, read by it at program start; MALLOC_CONF in the environment overrides them. Huge pages: a hundred
  * thousand states are 1.7 GB, and faulting those in page by page took 4 times as long as making the states. Messages
  * up to 128 KiB are cached per thread; so are more small blocks than by default, since collectors free and programs take
- * them by hundreds in turn (workload table: 7 %). Pages of 16 KiB and more may be cut from an unused extent 256 times as
- * large, not 64 times: else what a worker has at hand (AT_HAND) would serve large requests only. (The programs have a thread in the background that gives memory back:
- * src/room.c.)
+ * them by hundreds in turn (workload table: 7 %). What is cut from an unused extent may be 256 times as small, not 64
+ * times: else what a worker has at hand (AT_HAND) would serve large requests only. (The programs have a thread in the
+ * background that gives memory back: src/room.c.)
  */
 const char *malloc_conf = "thp:always,metadata_thp:auto,tcache_max:131072,"
                           "tcache_nslots_small_max:2000,lg_tcache_nslots_mul:4,lg_extent_max_active_fit:8";
