@@ -4,7 +4,8 @@
 
 #include "sched/os.h"
 
-#define SLOT_BITS 6
+#define STEP_BITS 6 /* a slot is 2^STEP_BITS of the level below */
+#define MOVED_AT_ONCE 64
 #define TICK_MAX ((uint64_t)INT64_MAX >> WHEEL_TICK_SHIFT) /* 46 bits: less than the levels have */
 
 void wheel_init(struct wheel *w, int64_t now_ns) {
@@ -18,11 +19,21 @@ void wheel_destroy(struct wheel *w) {
     pthread_mutex_destroy(&w->lock);
 }
 
-/* The level of a tick is that of the highest group of six bits in which it differs from now. */
+/* The number of the slot that holds a tick, counted from the beginning of time. */
+static uint64_t slot_at(uint64_t tick, unsigned level) {
+    return tick >> (level * STEP_BITS);
+}
+
+/*
+ * The lowest level whose slots reach as far as the tick. Above the lowest, that is two slots ahead at least: nothing comes
+ * into a slot whose timers have begun to move down.
+ */
 static void insert(struct wheel *w, struct timer *tm) {
     uint64_t tick = tm->tick > w->now ? tm->tick : w->now + 1;
-    unsigned level = (63u - (unsigned)__builtin_clzll(tick ^ w->now)) / SLOT_BITS;
-    unsigned slot = (unsigned)(tick >> (level * SLOT_BITS)) & 63;
+    unsigned level = 0;
+    while (slot_at(tick, level) - slot_at(w->now, level) >= WHEEL_SLOTS)
+        level++;
+    unsigned slot = slot_at(tick, level) % WHEEL_SLOTS;
     tm->level = (uint8_t)level;
     tm->slot = (uint8_t)slot;
     struct timer **head = &w->slots[level][slot];
@@ -31,32 +42,58 @@ static void insert(struct wheel *w, struct timer *tm) {
         (*head)->link = &tm->next;
     tm->link = head;
     *head = tm;
-    w->used[level] |= UINT64_C(1) << slot;
+    w->counts[level][slot]++;
+    w->used[level][slot / 64] |= UINT64_C(1) << slot % 64;
 }
 
 static void unlink_timer(struct wheel *w, struct timer *tm) {
     *tm->link = tm->next;
     if (tm->next)
         tm->next->link = tm->link;
+    w->counts[tm->level][tm->slot]--;
     if (!w->slots[tm->level][tm->slot])
-        w->used[tm->level] &= ~(UINT64_C(1) << tm->slot);
+        w->used[tm->level][tm->slot / 64] &= ~(UINT64_C(1) << tm->slot % 64);
 }
 
-/* The first tick after now at which a slot of some level comes up; false when the wheel is empty. */
-static bool next_event(const struct wheel *w, uint64_t *tick, unsigned *level, unsigned *slot) {
+/* How far behind slot `here` the next one with timers is, 1 to WHEEL_SLOTS - 1; 0: there is none. */
+static unsigned slots_ahead(const uint64_t used[static WHEEL_SLOTS / 64], unsigned here) {
+    for (unsigned ahead = 1; ahead < WHEEL_SLOTS;) {
+        unsigned slot = (here + ahead) % WHEEL_SLOTS;
+        uint64_t rest = used[slot / 64] >> slot % 64;
+        if (rest) {
+            ahead += (unsigned)__builtin_ctzll(rest);
+            return ahead < WHEEL_SLOTS ? ahead : 0;
+        }
+        ahead += 64 - slot % 64;
+    }
+    return 0;
+}
+
+/*
+ * When there is something to do for a level: to fire its next slot, or, above the lowest, to move down some timers of the slot
+ * that comes next: from when the one before it begins, at each step of the level below.
+ */
+static bool level_event(const struct wheel *w, unsigned level, uint64_t *tick) {
+    uint64_t here = slot_at(w->now, level);
+    unsigned ahead = slots_ahead(w->used[level], here % WHEEL_SLOTS);
+    if (ahead == 0)
+        return false;
+    if (level == 0)
+        *tick = w->now + ahead;
+    else if (ahead == 1)
+        *tick = (slot_at(w->now, level - 1) + 1) << ((level - 1) * STEP_BITS);
+    else
+        *tick = (here + ahead - 1) << (level * STEP_BITS);
+    return true;
+}
+
+/* The first tick after now at which there is something to do; false when the wheel is empty. */
+static bool next_event(const struct wheel *w, uint64_t *tick) {
     bool found = false;
-    for (unsigned l = 0; l < WHEEL_LEVELS; l++) {
-        if (!w->used[l])
-            continue;
-        unsigned shift = l * SLOT_BITS, here = (unsigned)(w->now >> shift) & 63;
-        uint64_t used = w->used[l];
-        uint64_t rotated = here == 63 ? used : (used >> (here + 1) | used << (63 - here));
-        unsigned ahead = (unsigned)__builtin_ctzll(rotated) + 1;
-        uint64_t at = ((w->now >> shift) + ahead) << shift;
-        if (!found || at < *tick) {
+    uint64_t at;
+    for (unsigned level = 0; level < WHEEL_LEVELS; level++) {
+        if (level_event(w, level, &at) && (!found || at < *tick)) {
             *tick = at;
-            *level = l;
-            *slot = (here + ahead) & 63;
             found = true;
         }
     }
@@ -65,8 +102,7 @@ static bool next_event(const struct wheel *w, uint64_t *tick, unsigned *level, u
 
 static void publish_next(struct wheel *w) {
     uint64_t tick;
-    unsigned level, slot;
-    int64_t ns = next_event(w, &tick, &level, &slot) ? (int64_t)(tick << WHEEL_TICK_SHIFT) : WHEEL_NEVER;
+    int64_t ns = next_event(w, &tick) ? (int64_t)(tick << WHEEL_TICK_SHIFT) : WHEEL_NEVER;
     atomic_store_explicit(&w->next_ns, ns, memory_order_relaxed);
 }
 
@@ -110,29 +146,48 @@ bool wheel_stop(struct timer *tm) {
     return was;
 }
 
+/* Takes up to `most` timers out of a slot: those that are due by now are fired, the others move down; returns how many fired. */
+static size_t empty_slot(struct wheel *w, struct sched_thread *t, unsigned level, uint64_t slot,
+                         size_t most) {
+    size_t fired = 0;
+    struct timer *tm;
+    while (most-- && (tm = w->slots[level][slot % WHEEL_SLOTS])) {
+        unlink_timer(w, tm);
+        if (tm->tick > w->now) {
+            insert(w, tm);
+            continue;
+        }
+        tm->pending = false;
+        change_count(w, -(size_t)1);
+        fired++;
+        tm->fire(t, tm);
+    }
+    return fired;
+}
+
+/* Now is a tick with something to do. Highest level first: what comes down may be due. */
+static size_t handle_now(struct wheel *w, struct sched_thread *t) {
+    size_t fired = 0;
+    for (unsigned level = WHEEL_LEVELS - 1; level > 0; level--) {
+        uint64_t step = slot_at(w->now, level - 1), slot = slot_at(w->now, level);
+        if (step << ((level - 1) * STEP_BITS) != w->now)
+            continue;
+        fired += empty_slot(w, t, level, slot, SIZE_MAX);
+        uint64_t steps_left = ((slot + 1) << STEP_BITS) - step;
+        size_t share = w->counts[level][(slot + 1) % WHEEL_SLOTS] / steps_left + 1;
+        fired += empty_slot(w, t, level, slot + 1, share > MOVED_AT_ONCE ? share : MOVED_AT_ONCE);
+    }
+    return fired + empty_slot(w, t, 0, w->now, SIZE_MAX);
+}
+
 size_t wheel_fire(struct wheel *w, struct sched_thread *t, int64_t now_ns) {
     uint64_t until = (uint64_t)now_ns >> WHEEL_TICK_SHIFT;
     size_t fired = 0;
     os_lock(&w->lock);
     uint64_t tick;
-    unsigned level, slot;
-    while (next_event(w, &tick, &level, &slot) && tick <= until) {
+    while (next_event(w, &tick) && tick <= until) {
         w->now = tick;
-        struct timer *list = w->slots[level][slot];
-        w->slots[level][slot] = NULL;
-        w->used[level] &= ~(UINT64_C(1) << slot);
-        while (list) {
-            struct timer *tm = list;
-            list = tm->next;
-            if (tm->tick > tick) {
-                insert(w, tm);
-                continue;
-            }
-            tm->pending = false;
-            change_count(w, -(size_t)1);
-            fired++;
-            tm->fire(t, tm);
-        }
+        fired += handle_now(w, t);
     }
     if (until > w->now)
         w->now = until;

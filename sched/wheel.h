@@ -2,9 +2,12 @@
  * wheel: the timers of one worker.
  *
  * A hierarchical timing wheel (G. Varghese and T. Lauck, "Hashed and Hierarchical Timing Wheels", 1987): WHEEL_LEVELS
- * levels of 64 slots, one bit of a word per slot that holds something, so that starting and stopping are constant
- * time and the next event is found without a walk. A tick is 2^17 ns (131 µs); a timer never fires early and, when the worker
- * is awake, at most one tick late. Clock: CLOCK_MONOTONIC.
+ * levels, a slot of each as long as 64 of the level below, one bit per slot that holds something, so that starting and
+ * stopping are constant time and the next event is found without a walk. A tick is 2^17 ns (131 µs); a timer never fires early
+ * and, when the worker is awake, at most one tick late. Clock: CLOCK_MONOTONIC.
+ *
+ * Each level has twice as many slots as a slot above is long: so the timers of the next slot can come down to it a
+ * few at a time while the slot before it lasts. All at once, 50,000 timers were 3 ms in which nothing else ran.
  *
  * A timer is started on the worker that runs its process and stays in that worker's wheel; it may be stopped from wherever
  * the process runs then, and due timers may be fired by any thread (a busy worker's by an idle one). So
@@ -23,6 +26,7 @@
 
 #define WHEEL_TICK_SHIFT 17
 #define WHEEL_LEVELS 8
+#define WHEEL_SLOTS 128 /* of a level; a power of two */
 #define WHEEL_NEVER INT64_MAX
 
 struct wheel;
@@ -40,8 +44,9 @@ struct timer {
 struct wheel {
     pthread_mutex_t lock;
     uint64_t now; /* ticks that have been handled */
-    uint64_t used[WHEEL_LEVELS];
-    struct timer *slots[WHEEL_LEVELS][64];
+    uint64_t used[WHEEL_LEVELS][WHEEL_SLOTS / 64];
+    struct timer *slots[WHEEL_LEVELS][WHEEL_SLOTS];
+    uint32_t counts[WHEEL_LEVELS][WHEEL_SLOTS];
     _Atomic size_t count; /* pending timers: changed under the lock, read by anybody, relaxed */
     _Atomic int64_t
         next_ns; /* not later than the next event, WHEEL_NEVER when empty; relaxed: a hint, see wheel_fire */

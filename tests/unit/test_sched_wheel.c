@@ -124,7 +124,7 @@ Test(sched_wheel, stop_says_whether_it_was_pending) {
     wheel_init(&w, SECOND);
     world.now = SECOND;
     start(&w, &a, SECOND + 10 * MS);
-    start(&w, &b, SECOND + 20 * MS);
+    start(&w, &b, SECOND + 16 * MS);
     cr_expect(wheel_stop(&a.tm) && !wheel_stop(&a.tm));
     a.pending = false;
     cr_expect(wheel_next(&w) > SECOND + 10 * MS, "an idle worker is not woken for a stopped timer");
@@ -137,6 +137,39 @@ Test(sched_wheel, stop_says_whether_it_was_pending) {
 }
 
 /* A million starts of a hundred thousand timers, stops among them, time in leaps of all sizes. */
+/* How many timers stand above level 0, each counted once for each level it still has to come down. */
+static size_t steps_left(const struct wheel *w) {
+    size_t sum = 0;
+    for (size_t level = 1; level < WHEEL_LEVELS; level++)
+        for (size_t slot = 0; slot < WHEEL_SLOTS; slot++)
+            sum += level * w->counts[level][slot];
+    return sum;
+}
+
+Test(sched_wheel, far_timers_come_down_a_few_at_a_time) {
+    enum { TIMERS = 100000, LONGEST = 120 };
+    struct rnd r = rnd_open("wheel far", 1);
+    struct item *items = calloc(TIMERS, sizeof *items);
+    struct wheel w;
+    world.now = 7 * SECOND;
+    wheel_init(&w, world.now);
+    for (size_t i = 0; i < TIMERS; i++)
+        start(&w, &items[i], world.now + 80 * SECOND + (int64_t)rnd_below(&r, (LONGEST - 80) * SECOND));
+    cr_expect(steps_left(&w) > TIMERS);
+    size_t most = 0, before = steps_left(&w);
+    while (wheel_next(&w) != WHEEL_NEVER) {
+        fire_at(&w, world.now + TICK);
+        size_t now = steps_left(&w);
+        cr_assert(now <= before, "a timer went up");
+        most = before - now > most ? before - now : most;
+        before = now;
+    }
+    cr_expect(world.fired == TIMERS);
+    cr_expect(most < TIMERS / 32, "%zu timers were moved at once", most);
+    wheel_destroy(&w);
+    free(items);
+}
+
 static int64_t random_delay(struct rnd *r) {
     static const int64_t spans[] = {2 * TICK,      100 * TICK,          10 * MS, SECOND, 60 * SECOND,
                                     7200 * SECOND, 400 * 86400 * SECOND};
