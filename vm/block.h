@@ -41,8 +41,8 @@ static inline size_t block_place(const void *block, const void *piece) {
 static inline void *block_again(struct block *b, void *block, size_t words) {
     if (words > BLOCK_CLASSES || !b->free[words - 1])
         return NULL;
-    uint16_t *piece = block_at(block, b->free[words - 1]);
-    b->free[words - 1] = *piece;
+    uint64_t *piece = block_at(block, b->free[words - 1]);
+    b->free[words - 1] = (uint16_t)*piece;
     return piece;
 }
 
@@ -55,8 +55,9 @@ static inline void *block_cut(struct block *b, void *block, size_t words) {
     return piece;
 }
 
+/* A whole word: half of an address that stood there would differ between two blocks by more than their distance (image.h). */
 static inline void block_keep(struct block *b, void *block, size_t place, size_t words) {
-    *(uint16_t *)block_at(block, place) = b->free[words - 1];
+    *(uint64_t *)block_at(block, place) = b->free[words - 1];
     b->free[words - 1] = (uint16_t)place;
 }
 

@@ -95,8 +95,7 @@ void base_open_standard(lua_State *L, const char *name) {
         }
 }
 
-/* Pushes the real table of a module, made at the first use. */
-static void push_real(lua_State *L, int index) {
+void env_push_real_at(lua_State *L, int index) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, REG_LIBS);
     lua_rawgeti(L, -1, index + 1);
     if (lua_type(L, -1) != LUA_TTABLE) {
@@ -143,17 +142,17 @@ static int string_newindex(lua_State *L) {
 /* The methods that the process' dialect wants. */
 static void restore_strings(lua_State *L, struct vstate *vs) {
     enum strings which = vs->wippy ? STRINGS_WIPPY : STRINGS_PLAIN;
-    push_real(L, lib_index(vs->wippy ? vlib_string_wippy.name : vlib_string.name));
+    env_push_real_at(L, lib_index(vs->wippy ? vlib_string_wippy.name : vlib_string.name));
     set_string_methods(L, vs, which);
 }
 
-static void push_proxy_meta(lua_State *L, int index) {
+void env_push_proxy_meta(lua_State *L, int index) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, REG_LIB_METAS);
     lua_rawgeti(L, -1, index + 1);
     if (lua_type(L, -1) != LUA_TTABLE) {
         lua_settop(L, -2);
         lua_createtable(L, 0, 2);
-        push_real(L, index);
+        env_push_real_at(L, index);
         lua_setfield(L, -2, "__index");
         lua_pushstring(L, vlib_all[index]->name);
         lua_setfield(L, -2, "__metatable");
@@ -162,7 +161,7 @@ static void push_proxy_meta(lua_State *L, int index) {
             lua_setfield(L, -2, "__newindex");
         }
         if (vlib_all[index]->flags & VLIB_CALLABLE) {
-            push_real(L, index);
+            env_push_real_at(L, index);
             lua_getfield(L, -1, "__call");
             lua_setfield(L, -3, "__call");
             lua_settop(L, -2);
@@ -175,7 +174,7 @@ static void push_proxy_meta(lua_State *L, int index) {
 
 static void push_proxy(lua_State *L, int index) {
     lua_createtable(L, 0, 0);
-    push_proxy_meta(L, index);
+    env_push_proxy_meta(L, index);
     lua_setmetatable(L, -2);
 }
 
@@ -222,7 +221,7 @@ bool env_push_real(lua_State *L, const char *name) {
     int index = lib_index(name);
     if (index < 0)
         return false;
-    push_real(L, index);
+    env_push_real_at(L, index);
     return true;
 }
 

@@ -28,6 +28,10 @@ bool env_push_module(lua_State *L, const char *name);
  * the prelude only, user code must never get hold of it. */
 bool env_push_real(lua_State *L, const char *name);
 
+/* By its index in vlib_all: the real table, and the metatable of its proxies; both made at the first use. */
+void env_push_real_at(lua_State *L, int index);
+void env_push_proxy_meta(lua_State *L, int index);
+
 /* As luaL_error, with the place of the innermost Lua code that is no part of the prelude. */
 int env_raise(lua_State *L, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

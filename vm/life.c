@@ -3,6 +3,7 @@
 #include <luajit.h>
 #include <lualib.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -19,11 +20,16 @@
 #include "vm/panic.h"
 #include "vm/pool.h"
 #include "vm/preempt.h"
+#include "vm/primed.h"
 #include "vm/spawner.h"
 #include "vm/task.h"
 #include "vm/tidy.h"
 #include "vm/timer.h"
 #include "vm/vm_impl.h"
+
+#ifdef TROUPE_JEMALLOC
+#include <jemalloc/jemalloc.h>
+#endif
 
 #if defined(__has_include) && __has_include(<luajit_troupe.h>)
 #include <luajit_troupe.h>
@@ -45,7 +51,7 @@ static int luaJIT_only_memory(lua_State *L) {
 /* And it is closed if it is still larger by this; all libraries together, with the module `test`, take less. */
 #define LIBRARIES_KEPT (144u * 1024)
 
-/* States of an entry that are made before one is kept as a picture, which takes 12 KB for the entry's life. */
+/* States of an entry that are made before one is kept as a picture, which takes 12 KB and more for the entry's life. */
 #define IMAGE_AFTER 4
 
 /* Room for arguments and results that a pooled state keeps. */
@@ -210,17 +216,26 @@ static inline struct block *block_of(struct vstate *vs, const void *ptr, void **
     return NULL;
 }
 
+/* The last word is nobody's: what points behind the last piece is an address in the block, too (vm/image.h). */
+static uint16_t end_of(size_t size) {
+    return (uint16_t)(size / BLOCK_WORD - 1);
+}
+
+static void size_more(struct more *m, size_t size) {
+    m->size = size;
+    m->block.end = end_of(size);
+}
+
 /* The first block is full, and a second one is worth its memory: from the beginning, or because there is much outside by now. */
 static __attribute__((noinline)) void open_more(struct vstate *vs) {
-    unsigned size = vs->outside ? MORE_MOST : 0;
+    unsigned size = vs->outside || vs->pictured ? MORE_MOST : 0;
     if (!size && vs->entry)
         size = atomic_load_explicit(&vs->entry->more_size, memory_order_relaxed);
-    if (!size || !(vs->more = mem_alloc(size)))
+    if (!size || !(vs->more = vs->pictured ? mem_calloc(1, size) : mem_alloc(size)))
         return;
     memset(vs->more, 0, sizeof *vs->more);
-    vs->more->size = size;
     vs->more->block.top = MORE_HEAD / BLOCK_WORD;
-    vs->more->block.end = (uint16_t)(size / BLOCK_WORD);
+    size_more(vs->more, size);
 }
 
 /* No piece of that size has been freed. */
@@ -369,7 +384,7 @@ static struct vstate *build(struct vm *vm, void *block) {
     vs->memory_mark = SIZE_MAX;
     vs->ready_end = &vs->ready;
     vs->block.top = BLOCK_HEAD / BLOCK_WORD;
-    vs->block.end = BLOCK_SIZE / BLOCK_WORD;
+    vs->block.end = end_of(BLOCK_SIZE);
     vs->L = lua_newstate(state_alloc, vs);
     if (vs->L) {
         lua_atpanic(vs->L, panic_function);
@@ -380,8 +395,15 @@ static struct vstate *build(struct vm *vm, void *block) {
     return NULL;
 }
 
+/* NULL without memory, and the block is freed. */
 static struct vstate *copy(const struct image *im, void *block) {
-    image_copy(im, block);
+    size_t more = image_room(im, 1);
+    void *to[IMAGE_BLOCKS] = {block, more ? mem_alloc(more) : NULL};
+    if (more && !to[1]) {
+        mem_free(block);
+        return NULL;
+    }
+    image_copy(im, to);
     return block;
 }
 
@@ -403,34 +425,118 @@ static struct vstate *load(struct vstate *vs, struct ventry *e) {
     return NULL;
 }
 
-/* A picture of what build, or load if there is an entry, makes with the vm's seed; NULL: there can be none, or no memory. */
-static struct image *picture(struct vm *vm, struct ventry *e) {
-    struct vstate *two[2] = {NULL};
-    bool alike = true;
+static void forget_process(struct vstate *vs) {
+    memset(&vs->proc, 0, sizeof *vs - offsetof(struct vstate, proc));
+    vs->ready_end = &vs->ready;
+}
+
+struct used {
+    const struct primed *things;
+    size_t most;
+};
+
+/* As a process leaves it that has ended and used this much. */
+static int prime(lua_State *L) {
+    struct vstate *vs = vstate_of(L);
+    const struct used *used = lua_touserdata(L, 1);
+    lua_settop(L, 0);
+    primed_make(L, used->things, used->most);
+    life_open(L, vs);
+    lua_settop(vs->main.co, 0);
+    forget_process(vs);
+    vs->baseline = vs->memory;
+    return 0;
+}
+
+/* A state for a picture; NULL: there can be none, or no memory. */
+static struct vstate *sitter(struct vm *vm, struct ventry *e, struct used *used) {
+    void *block = mem_calloc(1, BLOCK_SIZE);
+    if (!block)
+        return NULL;
+    if (!e)
+        return build(vm, block);
+    struct vstate *vs = blank(vm, block);
+    if (!vs)
+        return NULL;
+    vs->pictured = true;
+    if (!(vs = load(vs, e)))
+        return NULL;
+    bool done = !used || lua_cpcall(vs->L, prime, used) == 0;
+    vs->pictured = false;
+    if (done && !vs->outside && luaJIT_settle(vs->L))
+        return vs;
+    dispose(vs);
+    return NULL;
+}
+
+/* The part of a block with something in it: all of it when its rest is no more what follows on that. */
+static struct image_part part(void *at, const struct block *b, size_t size) {
+    size_t words = b->end == end_of(size) ? b->top : end_of(size);
+    return (struct image_part){at, words * BLOCK_WORD, size};
+}
+
+/* A second block gets the size that the state needs. */
+static void parts_of(struct vstate *vs, struct image_part parts[IMAGE_BLOCKS]) {
+    struct more *m = vs->more;
+    parts[0] = part(vs, &vs->block, BLOCK_SIZE);
+    parts[1] = (struct image_part){0};
+    if (!m)
+        return;
+    size_t needed = (size_t)m->block.top * BLOCK_WORD + MORE_STEP;
+    if (m->block.end == end_of(m->size) && needed < m->size)
+        size_more(m, needed / MORE_STEP * MORE_STEP);
+    parts[1] = part(m, &m->block, m->size);
+}
+
+/*
+ * A picture of what build makes with the vm's seed, if there is an entry of what load makes of that, and if anything is known of what
+ * its processes use, of what prime makes of that. NULL: there can be none, or no memory.
+ */
+static struct image *picture(struct vm *vm, struct ventry *e, struct used *used) {
     luaJIT_seed = vm->seed;
-    for (int i = 0; i < 2; i++) {
-        void *block = mem_calloc(1, BLOCK_SIZE);
-        if (block)
-            two[i] = e ? load(blank(vm, block), e) : build(vm, block);
-        alike = alike && two[i] && !two[i]->outside && !two[i]->more &&
-                two[i]->block.end == BLOCK_SIZE / BLOCK_WORD && luaJIT_settle(two[i]->L);
-    }
+    struct vstate *one = sitter(vm, e, used), *other = one ? sitter(vm, e, used) : NULL;
     luaJIT_seed = NULL;
-    struct image *im = alike ? image_make(two[0], two[1], (size_t)two[0]->block.top * BLOCK_WORD) : NULL;
-    for (int i = 0; i < 2; i++)
-        if (two[i])
-            dispose(two[i]);
+    struct image *im = NULL;
+    if (other) {
+        struct image_part parts[2][IMAGE_BLOCKS];
+        parts_of(one, parts[0]);
+        parts_of(other, parts[1]);
+        im = image_make(parts[0], parts[1]);
+        dispose(other);
+    }
+    if (one)
+        dispose(one);
     return im;
 }
 
 void life_prepare(struct vm *vm) {
     ssize_t n = getrandom(vm->seed, sizeof vm->seed, 0);
     if (n == (ssize_t)sizeof vm->seed)
-        vm->image = picture(vm, NULL);
+        vm->image = picture(vm, NULL, NULL);
+}
+
+/* Whether the thread's arena still has that much from others that have ended: hosts whose workers come and go would add up. */
+static bool room_left(void) {
+#ifdef TROUPE_JEMALLOC
+    unsigned arena;
+    uint64_t now = 1;
+    size_t pages, size = sizeof arena;
+    char name[48];
+    if (mallctl("thread.arena", &arena, &size, NULL, 0) != 0 ||
+        mallctl("epoch", NULL, NULL, &now, sizeof now) != 0)
+        return false;
+    snprintf(name, sizeof name, "stats.arenas.%u.pdirty", arena);
+    size = sizeof pages;
+    return mallctl(name, &pages, &size, NULL, 0) == 0 && pages >= AT_HAND / PAGE;
+#else
+    return false;
+#endif
 }
 
 void life_worker_started(void) {
     struct rlimit address_space;
+    if (room_left())
+        return;
     if (getrlimit(RLIMIT_AS, &address_space) != 0 || address_space.rlim_cur != RLIM_INFINITY)
         return; /* there may be none to spare */
     volatile char *room = mem_alloc_aligned(AT_HAND, AT_HAND);
@@ -446,9 +552,27 @@ static const struct image *image_of(struct vm *vm, struct ventry *e) {
     if (im || !vm->image || atomic_load_explicit(&e->made, memory_order_relaxed) > IMAGE_AFTER ||
         atomic_fetch_add_explicit(&e->made, 1, memory_order_relaxed) != IMAGE_AFTER)
         return im;
-    struct image *own = picture(vm, e);
+    struct image *own = picture(vm, e, NULL);
     atomic_store_explicit(&e->image, own, memory_order_release);
     return own;
+}
+
+/* The first process of an entry with a picture has ended: a second picture, with as much of what it has used as fits into a block. */
+static void learn(struct vstate *vs) {
+    struct ventry *e = vs->entry;
+    struct image *first = atomic_load_explicit(&e->image, memory_order_acquire);
+    if (!first || atomic_load_explicit(&e->learned, memory_order_relaxed) ||
+        atomic_exchange_explicit(&e->learned, true, memory_order_relaxed))
+        return;
+    struct primed *things = primed_of(vs->L);
+    struct image *im = NULL;
+    for (size_t most = things ? primed_count(things) : 0; most && !im; most /= 2)
+        im = picture(vs->vm, e, &(struct used){things, most});
+    primed_free(things);
+    if (!im)
+        return;
+    e->first_image = first;
+    atomic_store_explicit(&e->image, im, memory_order_release);
 }
 
 struct vstate *life_new(struct vm *vm, struct ventry *e) {
@@ -610,6 +734,7 @@ void life_end(struct vstate *vs) {
     vs->memory_limit = 0;
     if (vs->pressed)
         life_relax(vs);
+    learn(vs);
     clear(vs->L, vs);
     if (vs->memory > vs->baseline + LIBRARIES_KEPT) {
         life_close(vs);
@@ -618,7 +743,6 @@ void life_end(struct vstate *vs) {
     vs->args.len = 0;
     if (vs->args.cap > ARGS_KEPT)
         codec_buf_free(&vs->args);
-    memset(&vs->proc, 0, sizeof *vs - offsetof(struct vstate, proc));
-    vs->ready_end = &vs->ready;
+    forget_process(vs);
     pool_give(vs);
 }

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "sched/node.h"
+#include "tests/support/schedbox.h"
+#include "vm/entry.h"
 #include "vm/image.h"
 #include "vm/vm_impl.h"
 
@@ -15,52 +17,119 @@
 
 #define WORDS 6
 
-/* A block that holds addresses within itself, one of its last byte and one with a tag, and what is no address. */
-static void fill(uint64_t *block) {
-    block[0] = 42;
-    block[1] = (uintptr_t)&block[5];
-    block[2] = (uintptr_t)block + sizeof(uint64_t) * WORDS - 1;
-    block[3] = (uintptr_t)&block[0] | UINT64_C(0xfff9) << 48;
-    block[4] = (uintptr_t)&free;
-    block[5] = 0;
+static const struct vm_hooks no_vm_hooks;
+
+/* Two blocks that hold addresses of each other, one of the last byte and one with a tag, and what is no address. */
+static void fill(uint64_t *first, uint64_t *second) {
+    first[0] = 42;
+    first[1] = (uintptr_t)&first[5];
+    first[2] = (uintptr_t)second + sizeof(uint64_t) * WORDS - 1;
+    first[3] = (uintptr_t)&first[0] | UINT64_C(0xfff9) << 48;
+    first[4] = (uintptr_t)&free;
+    first[5] = (uintptr_t)second;
+    second[0] = (uintptr_t)first;
+    second[1] = (uintptr_t)&second[2] | UINT64_C(0xfffb) << 47;
+    second[2] = UINT64_MAX;
+}
+
+static struct image *make(uint64_t *one, uint64_t *one_more, uint64_t *other, uint64_t *other_more) {
+    size_t bytes = WORDS * sizeof(uint64_t), more = 3 * sizeof(uint64_t);
+    return image_make((struct image_part[]){{one, bytes, bytes}, {one_more, more, bytes}},
+                      (struct image_part[]){{other, bytes, bytes}, {other_more, more, bytes}});
 }
 
 Test(image, a_copy_is_as_if_made_there) {
-    uint64_t one[WORDS], other[WORDS], copy[WORDS + 1], made[WORDS];
-    fill(one);
-    fill(other);
-    struct image *im = image_make(one, other, sizeof one);
-    cr_assert(im);
-    memset(one, 0xff, sizeof one);
-    copy[WORDS] = 7;
-    image_copy(im, copy);
-    fill(made);
-    for (int i = 0; i < WORDS; i++)
-        cr_expect(copy[i] == (i >= 1 && i <= 3 ? made[i] + (uintptr_t)copy - (uintptr_t)made : made[i]),
-                  "word %d", i);
-    cr_expect(copy[WORDS] == 7, "what is behind it stays");
+    /* as blocks lie in a slab: both distances are the same */
+    uint64_t slab[4][WORDS] = {{0}}, copy[2][WORDS] = {{0}}, made[2][WORDS] = {{0}};
+    fill(slab[0], slab[1]);
+    fill(slab[2], slab[3]);
+    struct image *im = make(slab[0], slab[1], slab[2], slab[3]);
+    cr_assert(im && image_room(im, 0) == sizeof slab[0] && image_room(im, 1) == sizeof slab[1]);
+    memset(slab, 0xff, sizeof slab);
+    copy[1][3] = 7;
+    /* the other way round */
+    image_copy(im, (void *[]){copy[1], copy[0]});
+    fill(made[1], made[0]);
+    for (int k = 0; k < 2; k++)
+        for (int i = 0; i < (k ? WORDS : 3); i++) {
+            bool address = k ? i >= 1 && i != 4 : i < 2;
+            uint64_t distance = address ? (uintptr_t)copy - (uintptr_t)made : 0;
+            cr_expect(copy[k][i] == made[k][i] + distance, "block %d, word %d", k, i);
+        }
+    image_free(im);
+}
+
+Test(image, one_block_is_enough) {
+    uint64_t one[WORDS] = {0}, other[WORDS] = {0}, copy[WORDS] = {0};
+    one[1] = (uintptr_t)&one[2];
+    other[1] = (uintptr_t)&other[2];
+    struct image *im = image_make((struct image_part[]){{one, sizeof one, sizeof one}, {0}},
+                                  (struct image_part[]){{other, sizeof other, sizeof other}, {0}});
+    cr_assert(im && image_room(im, 1) == 0);
+    image_copy(im, (void *[]){copy, NULL});
+    cr_expect(copy[0] == 0 && copy[1] == (uintptr_t)&copy[2]);
     image_free(im);
 }
 
 Test(image, blocks_that_differ_in_more_than_addresses_have_none) {
-    uint64_t one[WORDS], other[WORDS];
-    for (int i = 0; i < WORDS; i++) {
-        fill(one);
-        fill(other);
-        other[i]++;
-        cr_expect(!image_make(one, other, sizeof one), "word %d", i);
-    }
+    uint64_t slab[4][WORDS] = {{0}};
+    for (int k = 2; k < 4; k++)
+        for (int i = 0; i < (k == 2 ? WORDS : 3); i++) {
+            fill(slab[0], slab[1]);
+            fill(slab[2], slab[3]);
+            slab[k][i] += 8;
+            cr_expect(!make(slab[0], slab[1], slab[2], slab[3]), "block %d, word %d", k, i);
+        }
     image_free(NULL);
 }
 
 /* Otherwise all states are made the long way, and nobody would notice but for the time it takes. */
 Test(image, a_vm_has_a_picture_of_a_state) {
     static const struct node_hooks no_hooks;
-    static const struct vm_hooks no_vm_hooks;
     struct node *node = node_create(&no_hooks);
     struct vm *vm = vm_create(node, &no_vm_hooks);
     cr_assert(vm);
     cr_expect(PICTURES ? vm->image != NULL : vm->image == NULL);
     vm_destroy(vm);
     node_destroy(node);
+}
+
+/* They wait, so that each has a state of its own. */
+static const char source[] = "return { main = function() time.sleep('50ms') return ('x'):upper() end }";
+
+static struct ventry *run_some(struct box *b, struct vm *vm) {
+    struct vm_args none = {0};
+    for (int i = 0; i < 50; i++) {
+        struct failure *f = NULL;
+        vm_spawn(vm, "t:p", b->host, NULL, false, &none, &f);
+        cr_assert(!f);
+    }
+    AWAIT(box_live(b) == 0);
+    return ventry_find(vm, "t:p", 3);
+}
+
+Test(image, an_entry_gets_a_second_picture_with_what_its_first_process_has_used) {
+    static struct vm_host no_limits;
+    struct box b = box_open(2, NULL, &(struct node_hooks){.worker_ended = vm_worker_ended});
+    b.host->user = &no_limits;
+    struct vm *vm = vm_create(b.node, &no_vm_hooks);
+    struct vm_entry_def def = {.id = "t:p",
+                               .kind = VM_PROCESS,
+                               .method = "main",
+                               .chunk_name = "@p.lua",
+                               .source = source,
+                               .source_len = strlen(source),
+                               .compat = VM_COMPAT_INHERIT};
+    char err[200] = "";
+    int line;
+    struct vm_code *set = vm_code_new();
+    cr_assert(vm_code_add(set, &def, err, sizeof err, &line), "%s", err);
+    vm_install(vm, set);
+    struct ventry *e = run_some(&b, vm);
+    const struct image *first = e->first_image, *second = atomic_load(&e->image);
+    cr_expect(PICTURES ? first && second && first != second : !first && !second);
+    e = run_some(&b, vm);
+    cr_expect(e->first_image == first && atomic_load(&e->image) == second, "there is no third one");
+    box_close(&b);
+    vm_destroy(vm);
 }

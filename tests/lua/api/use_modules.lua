@@ -1,0 +1,11 @@
+return { main = require("use").main(function(say)
+    local json, time, errors, payload = require("json"), require("time"), require("errors"), require("payload")
+    say(json.encode({ a = { 1, 2 } }), json.decode('{"b": [true]}').b[1])
+    say(require("hash").sha256("x"), require("base64").encode("x"), #require("uuid").v4(), (require("ctx").get("nothing")))
+    say(time.parse_duration("90s"):minutes(), time.unix(0, 0):utc():format(time.RFC3339), time.now():sub(time.now()):seconds() < 1)
+    say(errors.new({ kind = errors.NOT_FOUND, message = "gone" }):kind(), payload.new({ n = 1 }):data().n)
+    local ch = channel.new(1)
+    ch:send("element")
+    say((ch:receive()), channel.select({ ch:case_receive(), default = true }).default)
+    say(process.leak)
+end) }
