@@ -146,7 +146,7 @@ bool wheel_stop(struct timer *tm) {
     return was;
 }
 
-/* Takes up to `most` timers out of a slot: those that are due by now are fired, the others move down; returns how many fired. */
+/* Takes up to `most` timers out of a slot: those that are due are fired, the others move down; returns how many fired. */
 static size_t empty_slot(struct wheel *w, struct sched_thread *t, unsigned level, uint64_t slot,
                          size_t most) {
     size_t fired = 0;

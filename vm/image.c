@@ -18,8 +18,8 @@ struct image {
     uint64_t word[]; /* of all parts, in a row; addresses as distances from the begin of their part */
 };
 
-/* The part that both words hold addresses of; -1: none. What freed pieces hold may be half an address: then any part that is as far
- * away will do. */
+/* The part that both words hold addresses of; -1: none. What freed pieces hold may be half an address: then any part that is
+ * as far away will do. */
 static int part_of(const struct image_part one[], const struct image_part other[], uint64_t word,
                    uint64_t other_word) {
     int found = -1;
@@ -30,8 +30,8 @@ static int part_of(const struct image_part one[], const struct image_part other[
     return found;
 }
 
-/* Counts the words that differ, by the part whose addresses they hold, and writes them down if `im` is given; false: one of them
- * holds no address. */
+/* Counts the words that differ, by the part whose addresses they hold, and writes them down if `im` is given; false: one of
+ * them holds no address. */
 static bool compare(const struct image_part one[], const struct image_part other[],
                     size_t moving[IMAGE_BLOCKS], struct image *im) {
     size_t at = 0;

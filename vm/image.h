@@ -25,9 +25,9 @@ struct image_part {
 struct image;
 
 /*
- * From two states in blocks that were filled with zeros before the states were made; an address of a block's end, where another one
- * may begin, is not among what they hold. NULL: they differ in more than addresses, or
- * there is no memory. The blocks stay the caller's.
+ * From two states in blocks that were filled with zeros before the states were made; an address of a block's end, where
+ * another one may begin, is not among what they hold. NULL: they differ in more than addresses, or there is no memory. The
+ * blocks stay the caller's.
  */
 struct image *image_make(const struct image_part one[static IMAGE_BLOCKS],
                          const struct image_part other[static IMAGE_BLOCKS]);

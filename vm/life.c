@@ -489,8 +489,8 @@ static void parts_of(struct vstate *vs, struct image_part parts[IMAGE_BLOCKS]) {
 }
 
 /*
- * A picture of what build makes with the vm's seed, if there is an entry of what load makes of that, and if anything is known of what
- * its processes use, of what prime makes of that. NULL: there can be none, or no memory.
+ * A picture of what build makes with the vm's seed; with an entry, of what load makes of that; and if it is known what its
+ * processes use, of what prime makes of that. NULL: there can be none, or no memory.
  */
 static struct image *picture(struct vm *vm, struct ventry *e, struct used *used) {
     luaJIT_seed = vm->seed;
@@ -557,7 +557,7 @@ static const struct image *image_of(struct vm *vm, struct ventry *e) {
     return own;
 }
 
-/* The first process of an entry with a picture has ended: a second picture, with as much of what it has used as fits into a block. */
+/* The first process of an entry with a picture has ended: a second one, with as much of what it has used as fits into it. */
 static void learn(struct vstate *vs) {
     struct ventry *e = vs->entry;
     struct image *first = atomic_load_explicit(&e->image, memory_order_acquire);

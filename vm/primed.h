@@ -1,9 +1,10 @@
 /*
  * primed: what the processes of an entry look up. Internal to vm/life.c.
  *
- * Modules, their functions, the methods of types and the base functions are made in a state when they are looked up first, and
- * stay. A process that has a state of its own and lives once pays for that with a third of its instructions. So when the first process of
- * an entry has ended, what its state has of them is noted, and the entry's next picture (vm/image.h) has it already.
+ * Modules, their functions, the methods of types and the base functions are made in a state when they are looked up first,
+ * and stay. A process that has a state of its own and lives once pays for that with a third of its instructions. So when the
+ * first process of an entry has ended, what its state has of them is noted, and the entry's next picture (vm/image.h) has it
+ * already.
  *
  * Nothing that a program could notice: it reaches none of it but through proxies and metatables of its own, as in a
  * state in which another process has been before.

@@ -1,6 +1,6 @@
 /*
- * lj_values: how many of the slots first..last of an array are not nil, four at a time and without branches: each table that grows is
- * looked through for its new size. scripts/build-luajit puts this into lj_tab.c.
+ * lj_values: how many of the slots first..last of an array are not nil, four at a time and without branches: each table that
+ * grows is looked through for its new size. scripts/build-luajit puts this into lj_tab.c.
  */
 #ifndef LJ_VALUES_H
 #define LJ_VALUES_H

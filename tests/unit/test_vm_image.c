@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "sched/node.h"
-#include "tests/support/schedbox.h"
+#include "tests/support/vmbox.h"
 #include "vm/entry.h"
 #include "vm/image.h"
 #include "vm/vm_impl.h"
@@ -97,38 +97,14 @@ Test(image, a_vm_has_a_picture_of_a_state) {
 /* They wait, so that each has a state of its own. */
 static const char source[] = "return { main = function() time.sleep('50ms') return ('x'):upper() end }";
 
-static struct ventry *run_some(struct box *b, struct vm *vm) {
-    struct vm_args none = {0};
-    for (int i = 0; i < 50; i++) {
-        struct failure *f = NULL;
-        vm_spawn(vm, "t:p", b->host, NULL, false, &none, &f);
-        cr_assert(!f);
-    }
-    AWAIT(box_live(b) == 0);
-    return ventry_find(vm, "t:p", 3);
-}
-
 Test(image, an_entry_gets_a_second_picture_with_what_its_first_process_has_used) {
-    static struct vm_host no_limits;
-    struct box b = box_open(2, NULL, &(struct node_hooks){.worker_ended = vm_worker_ended});
-    b.host->user = &no_limits;
-    struct vm *vm = vm_create(b.node, &no_vm_hooks);
-    struct vm_entry_def def = {.id = "t:p",
-                               .kind = VM_PROCESS,
-                               .method = "main",
-                               .chunk_name = "@p.lua",
-                               .source = source,
-                               .source_len = strlen(source),
-                               .compat = VM_COMPAT_INHERIT};
-    char err[200] = "";
-    int line;
-    struct vm_code *set = vm_code_new();
-    cr_assert(vm_code_add(set, &def, err, sizeof err, &line), "%s", err);
-    vm_install(vm, set);
-    struct ventry *e = run_some(&b, vm);
+    struct box b;
+    struct vm *vm = vmbox_open(&b, &(struct node_hooks){.worker_ended = vm_worker_ended}, source);
+    vmbox_run(&b, vm, 50);
+    struct ventry *e = vmbox_entry(vm);
     const struct image *first = e->first_image, *second = atomic_load(&e->image);
     cr_expect(PICTURES ? first && second && first != second : !first && !second);
-    e = run_some(&b, vm);
+    vmbox_run(&b, vm, 50);
     cr_expect(e->first_image == first && atomic_load(&e->image) == second, "there is no third one");
     box_close(&b);
     vm_destroy(vm);
