@@ -84,7 +84,7 @@ static int luaJIT_only_memory(lua_State *L) {
  * struct alone.
  */
 #ifdef TROUPE_FAULT
-#define BLOCK_SIZE BLOCK_HEAD
+#define BLOCK_SIZE (BLOCK_HEAD + BLOCK_WORD) /* see end_of */
 #define MORE_MOST 0
 #else
 #define BLOCK_SIZE ((size_t)14336)

@@ -15,6 +15,10 @@ TROUPED = os.path.join(BUILD, "trouped")
 TROUPE = os.path.join(BUILD, "troupe")
 PATIENCE = 30  # seconds for anything that should happen at once, on a busy machine
 
+# For tests that watch a program's memory: what is free goes back at once, not in the ten seconds that follow (malloc_conf in
+# vm/life.c), so that what stays is in use.
+FREE_AT_ONCE = dict(os.environ, MALLOC_CONF="dirty_decay_ms:0,muzzy_decay_ms:0")
+
 HEAD = """version: "1.0"
 namespace: app
 control: {socket: ""}

@@ -11,7 +11,7 @@ import socket
 import time
 import unittest
 
-from programs import HEAD, PATIENCE, TROUPE, Case, entry, service
+from programs import FREE_AT_ONCE, HEAD, PATIENCE, TROUPE, Case, entry, service
 
 HEAD = HEAD.replace('{socket: ""}', "{socket: control.sock}")
 WAIT = "process.events():receive()"
@@ -323,7 +323,7 @@ class Often(Reload):
         return head + code + churn + extra + said("restarted") + service("s", "churn") + service("t", "p", more="input: [%d]" % i)
 
     def test_nothing_is_left_behind(self):
-        daemon = self.daemon(self.text(0))
+        daemon = self.daemon(self.text(0), env=FREE_AT_ONCE)
         control, figures = self.control(), {}
         for i in range(1, self.ROUNDS + 1):
             self.put("troupe.yaml", self.text(i))

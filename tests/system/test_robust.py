@@ -61,7 +61,7 @@ class Robust(unittest.TestCase):
         self.write(configuration())
         args = ["%s|%s" % c for c in wanted]
         program = programs.Program([programs.TROUPE, "run", "app:driver", "--config", self.config.name, "--"] +
-                                   args * 2)
+                                   args * 2, env=programs.FREE_AT_ONCE)
         self.addCleanup(program.close)
         figures = {}
         deadline = time.monotonic() + 800
