@@ -451,15 +451,12 @@ static int prime(lua_State *L) {
 /* A state for a picture; NULL: there can be none, or no memory. */
 static struct vstate *sitter(struct vm *vm, struct ventry *e, struct used *used) {
     void *block = mem_calloc(1, BLOCK_SIZE);
-    if (!block)
-        return NULL;
-    if (!e)
-        return build(vm, block);
-    struct vstate *vs = blank(vm, block);
+    struct vstate *vs = !block ? NULL : e ? blank(vm, block) : build(vm, block);
+    if (vs && e) {
+        vs->pictured = true;
+        vs = load(vs, e);
+    }
     if (!vs)
-        return NULL;
-    vs->pictured = true;
-    if (!(vs = load(vs, e)))
         return NULL;
     bool done = !used || lua_cpcall(vs->L, prime, used) == 0;
     vs->pictured = false;

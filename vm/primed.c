@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "vm/base.h"
 #include "vm/env.h"
 
 #define TEXT_MOST 2048 /* more would hardly fit into a state's block when it is made */
@@ -30,11 +31,6 @@ static void note(struct draft *d, enum what what, int index, const char *name) {
     d->len += n + 2;
 }
 
-/* A state cannot be copied when it has an object, as `math` has one for its random numbers. */
-static bool has_object(const struct vlib *lib) {
-    return strcmp(lib->name, "math") == 0;
-}
-
 /* The names in the table on top of the stack, but those of objects; LuaJIT's own libraries come with their C functions. */
 static void note_names(lua_State *L, struct draft *d, enum what what, int index, bool but_c) {
     lua_pushnil(L);
@@ -50,8 +46,8 @@ static void note_modules(lua_State *L, struct draft *d) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, REG_LIBS);
     lua_rawgeti(L, LUA_REGISTRYINDEX, REG_LIB_METAS);
     for (int i = 0; vlib_all[i]; i++) {
-        if (has_object(vlib_all[i]))
-            continue;
+        if (vlib_all[i] == &vlib_math)
+            continue; /* its random numbers are an object: no state that has one can be copied */
         lua_rawgeti(L, -2, i + 1);
         if (lua_type(L, -1) == LUA_TTABLE) {
             note(d, MODULE, i, "");

@@ -136,7 +136,6 @@ Test(sched_wheel, stop_says_whether_it_was_pending) {
     wheel_destroy(&w);
 }
 
-/* A million starts of a hundred thousand timers, stops among them, time in leaps of all sizes. */
 /* How many timers stand above level 0, each counted once for each level it still has to come down. */
 static size_t steps_left(const struct wheel *w) {
     size_t sum = 0;
@@ -170,6 +169,7 @@ Test(sched_wheel, far_timers_come_down_a_few_at_a_time) {
     free(items);
 }
 
+/* A million starts of a hundred thousand timers, stops among them, time in leaps of all sizes. */
 static int64_t random_delay(struct rnd *r) {
     static const int64_t spans[] = {2 * TICK,      100 * TICK,          10 * MS, SECOND, 60 * SECOND,
                                     7200 * SECOND, 400 * 86400 * SECOND};

@@ -46,7 +46,7 @@ Test(image, a_copy_is_as_if_made_there) {
     struct image *im = make(slab[0], slab[1], slab[2], slab[3]);
     cr_assert(im && image_room(im, 0) == sizeof slab[0] && image_room(im, 1) == sizeof slab[1]);
     memset(slab, 0xff, sizeof slab);
-    copy[1][3] = 7;
+    copy[0][3] = 7;
     /* the other way round */
     image_copy(im, (void *[]){copy[1], copy[0]});
     fill(made[1], made[0]);
@@ -56,6 +56,7 @@ Test(image, a_copy_is_as_if_made_there) {
             uint64_t distance = address ? (uintptr_t)copy - (uintptr_t)made : 0;
             cr_expect(copy[k][i] == made[k][i] + distance, "block %d, word %d", k, i);
         }
+    cr_expect(copy[0][3] == 7, "what is behind it stays");
     image_free(im);
 }
 

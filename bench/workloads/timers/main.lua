@@ -21,7 +21,7 @@ local function main(count, longest_ms)
     end
     local counts, largest = {}, 0
     for _ = 1, count do
-        local late = lates:receive()
+        local late = math.max(0, (lates:receive())) -- the clock may have been set back
         local step = math.floor(late / STEP)
         counts[step] = (counts[step] or 0) + 1
         largest = math.max(largest, late)
