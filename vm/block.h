@@ -1,7 +1,7 @@
 /*
  * block: the memory that a state begins in: our struct, LuaJIT's global data, and what the state allocates until the block is
  * full; only then does it go to the heap. So what a dispatch touches lies together, and most of LuaJIT's small objects
- * cost a few instructions. Internal to vm/life.c; used by the worker that has the state.
+ * cost a few instructions. Internal to vm/heap.c; used by the worker that has the state.
  *
  * Pieces are whole words. Freed ones wait in a list for each size up to BLOCK_CLASSES words; larger ones become the rest that
  * new pieces are cut from, when they are larger than that, or small pieces. Nothing is merged: the sizes that a program

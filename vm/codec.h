@@ -48,6 +48,7 @@ enum codec_status codec_encode(lua_State *L, int idx, const char *root, size_t l
 /*
  * The short way for plain small tables (luajit_troupe.h tells which): appends the one at `idx` as other bytes, which
  * codec_decode reads too. false, and nothing appended: another value, no room, or LuaJIT is not our own; codec_encode tells.
+ * Raises when the state is out of memory, with nothing appended.
  */
 bool codec_pack(lua_State *L, int idx, size_t limit, struct codec_buf *b);
 

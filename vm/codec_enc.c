@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "vm/codec_fmt.h"
 #include "vm/state.h"
+#include "vm/vstate.h"
 
 /* One run of codec_encode or codec_encode_n. */
 struct enc {
@@ -303,7 +304,7 @@ bool codec_pack(lua_State *L, int idx, size_t limit, struct codec_buf *b) {
     if (lua_type(L, idx) != LUA_TTABLE || !codec_buf_reserve(b, PACK_ROOM))
         return false;
     size_t room = b->cap - b->len;
-    size_t n = luaJIT_pack(L, idx, b->data + b->len, limit && limit < room ? limit : room);
+    size_t n = luaJIT_pack(L, REG_SHAPES, idx, b->data + b->len, limit && limit < room ? limit : room);
     b->len += n;
     return n > 0;
 #else

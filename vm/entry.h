@@ -46,7 +46,7 @@ struct ventry {
     } * imports;
     size_t import_count;
     char *default_host;
-    atomic_uint more_size;         /* relaxed: of its states' second blocks, vm/life.c; 0: none */
+    atomic_uint more_size;         /* relaxed: of its states' second blocks, vm/heap.c; 0: none */
     atomic_uint made;              /* relaxed: states so far, up to where its picture is taken */
     _Atomic(struct image *) image; /* release and acquire; NULL: none (yet), see vm/life.c */
     struct image *first_image;     /* the one before, in which others may still read; freed with the entry */

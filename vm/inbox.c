@@ -8,7 +8,7 @@
 #include "vm/env.h"
 #include "vm/errobj.h"
 #include "vm/future.h"
-#include "vm/life.h"
+#include "vm/heap.h"
 #include "vm/message.h"
 #include "vm/spawn.h"
 #include "vm/task.h"
@@ -263,7 +263,7 @@ int inbox_listen(lua_State *L) {
     }
     ch = chan_new(L, CHAN_TOPIC, 0);
     chan_anchor(L, vs, ch);
-    if (life_charge(vs, len))
+    if (heap_charge(vs, len))
         ch->topic = mem_alloc(len);
     if (!ch->topic)
         return luaL_error(L, "not enough memory");

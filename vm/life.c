@@ -10,11 +10,11 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "vm/block.h"
 #include "vm/bus.h"
 #include "vm/cdata.h"
 #include "vm/env.h"
 #include "vm/future.h"
+#include "vm/heap.h"
 #include "vm/image.h"
 #include "vm/inbox.h"
 #include "vm/panic.h"
@@ -77,251 +77,12 @@ static int luaJIT_only_memory(lua_State *L) {
 /* --- memory ------------------------------------------------------------------------------------------------------ */
 
 /*
- * A state begins in one block (vm/block.h). Its size suits processes that only wait; states of an entry whose processes have
- * ended with more than CROWDED pieces outside of it get a second one when the first is full, others when MORE_AT pieces
- * are outside. Both sizes are below jemalloc's for large pieces, which cost ten times as much.
- * AddressSanitizer sees what LuaJIT does with its objects only when they come from the heap: then the block holds our
- * struct alone.
- */
-#ifdef TROUPE_FAULT
-#define BLOCK_SIZE (BLOCK_HEAD + BLOCK_WORD) /* see end_of */
-#define MORE_MOST 0
-#else
-#define BLOCK_SIZE ((size_t)14336)
-#define MORE_MOST ((size_t)14336)
-#endif
-#define BLOCK_HEAD ((sizeof(struct vstate) + 15) & ~(size_t)15)
-
-/*
  * Memory that a worker has touched before it runs anything; room for about 280 states. Otherwise those that run first wait for
  * the kernel, which hands out memory in pieces of 4 KiB until an arena of jemalloc's has grown over a whole huge page. What
  * is not used for 10 s goes back (jemalloc's dirty_decay_ms).
  */
 #define AT_HAND ((size_t)4 << 20)
 #define PAGE 4096
-
-#define MORE_STEP 1024
-#define MORE_AT 64 /* pieces outside at which a state gets the largest one at once */
-#define CROWDED 24
-
-struct more {
-    struct block block; /* its places are counted from here */
-    size_t size;
-};
-#define MORE_HEAD ((sizeof(struct more) + 15) & ~(size_t)15)
-
-/* The state has held a process to its end: whether later ones of the entry should have more room. */
-static void consider_more(const struct vstate *vs) {
-    const size_t first = BLOCK_SIZE - BLOCK_HEAD;
-    if (vs->outside <= CROWDED || vs->memory <= first)
-        return;
-    size_t size = (vs->memory - first + MORE_HEAD + 2 * MORE_STEP - 1) / MORE_STEP * MORE_STEP;
-    if (size <= MORE_MOST && size > atomic_load_explicit(&vs->entry->more_size, memory_order_relaxed))
-        atomic_store_explicit(&vs->entry->more_size, (unsigned)size, memory_order_relaxed);
-}
-
-/*
- * Over its limit, the process ends at its next instruction, whatever it catches. Until then small requests are still
- * granted: an error for want of memory in the midst of anything is what LuaJIT has been tested for least.
- */
-#define OVERDRAFT_ONE (64u * 1024)
-#define OVERDRAFT_ALL (1024u * 1024)
-
-static bool overdraw(struct vstate *vs, size_t more) {
-    if (!vs->over_memory) {
-        vs->over_memory = true;
-        vs->memory_then = vs->memory;
-        if (vs->current)
-            preempt_arm(vs, 1);
-    }
-    return more <= OVERDRAFT_ONE && vs->memory + more <= vs->memory_then + OVERDRAFT_ALL;
-}
-
-/*
- * LuaJIT's collector lets a state grow to two or three times of what is alive in it. Near a limit that would end processes
- * for their garbage: from half of it on it works ten times as hard, and begins anew as soon as a tenth was added.
- */
-#define PRESSED_PAUSE 110
-#define PRESSED_STEPMUL 1000
-#define RELAXED_PAUSE 200
-#define RELAXED_STEPMUL 200
-
-/* Only changes figures of the collector's: may be called by the allocator. */
-static void press(struct vstate *vs) {
-    vs->pressed = true;
-    lua_gc(vs->L, LUA_GCSETPAUSE, PRESSED_PAUSE);
-    lua_gc(vs->L, LUA_GCSETSTEPMUL, PRESSED_STEPMUL);
-    lua_gc(vs->L, LUA_GCRESTART, 0);
-}
-
-void life_relax(struct vstate *vs) {
-    vs->pressed = false;
-    if (vs->memory_limit)
-        vs->memory_mark = vs->memory_limit / 2;
-    lua_gc(vs->L, LUA_GCSETPAUSE, RELAXED_PAUSE);
-    lua_gc(vs->L, LUA_GCSETSTEPMUL, RELAXED_STEPMUL);
-}
-
-/* What the process has published is in the host's sum already (but for what its worker collects, WORKER_MEMORY_STEP). */
-static bool over_host_limit(struct vstate *vs, size_t more) {
-    struct host *h = vs->proc->host;
-    uint64_t limit = host_limit(h, memory);
-    if (!limit || !vs->current)
-        return false;
-    uint64_t own = vs->memory + vs->charged + more - vs->proc->memory_counted;
-    int64_t sum = (int64_t)(atomic_load_explicit(&h->memory, memory_order_relaxed) + own);
-    if (sum <= (int64_t)limit) {
-        if (sum > (int64_t)limit / 2 && !vs->pressed)
-            press(vs);
-        return false;
-    }
-    vs->over_host = true;
-    return true;
-}
-
-static bool over_limit(struct vstate *vs, size_t more) {
-    size_t sum = vs->memory + vs->charged + more;
-    if (sum > vs->memory_mark) {
-        if (sum > vs->memory_limit)
-            return true;
-        vs->memory_mark = vs->memory_limit;
-        if (!vs->pressed)
-            press(vs);
-    }
-    /* Now and then: whenever another 64 KiB are begun. */
-    return ((vs->memory + more) ^ vs->memory) >> 16 && vs->proc && over_host_limit(vs, more);
-}
-
-bool life_charge(struct vstate *vs, size_t bytes) {
-    if (over_limit(vs, bytes) && !overdraw(vs, bytes))
-        return false;
-    vs->charged += bytes;
-    return true;
-}
-
-static inline bool inside(const void *block, size_t size, const void *ptr) {
-    return (size_t)((const char *)ptr - (const char *)block) < size;
-}
-
-/* The block that a piece lies in, with its address; NULL: it is the heap's. */
-static inline struct block *block_of(struct vstate *vs, const void *ptr, void **base) {
-    if (inside(vs, BLOCK_SIZE, ptr)) {
-        *base = vs;
-        return &vs->block;
-    }
-    if (vs->more && inside(vs->more, vs->more->size, ptr)) {
-        *base = vs->more;
-        return &vs->more->block;
-    }
-    return NULL;
-}
-
-/* The last word is nobody's: what points behind the last piece is an address in the block, too (vm/image.h). */
-static uint16_t end_of(size_t size) {
-    return (uint16_t)(size / BLOCK_WORD - 1);
-}
-
-static void size_more(struct more *m, size_t size) {
-    m->size = size;
-    m->block.end = end_of(size);
-}
-
-/* The first block is full, and a second one is worth its memory: from the beginning, or because there is much outside by now. */
-static __attribute__((noinline)) void open_more(struct vstate *vs) {
-    unsigned size = vs->outside || vs->pictured ? MORE_MOST : 0;
-    if (!size && vs->entry)
-        size = atomic_load_explicit(&vs->entry->more_size, memory_order_relaxed);
-    if (!size || !(vs->more = vs->pictured ? mem_calloc(1, size) : mem_alloc(size)))
-        return;
-    memset(vs->more, 0, sizeof *vs->more);
-    vs->more->block.top = MORE_HEAD / BLOCK_WORD;
-    size_more(vs->more, size);
-}
-
-/* No piece of that size has been freed. */
-static __attribute__((noinline)) void *take_new(struct vstate *vs, size_t bytes) {
-    size_t words = block_words(bytes);
-    void *p = block_cut(&vs->block, vs, words);
-    if (p)
-        return p;
-    if (!vs->more && (vs->outside == 0 || vs->outside == MORE_AT))
-        open_more(vs);
-    if (vs->more && (p = block_cut(&vs->more->block, vs->more, words)))
-        return p;
-    if ((p = mem_alloc(bytes)))
-        vs->outside++;
-    return p;
-}
-
-static inline void *take(struct vstate *vs, size_t bytes) {
-    size_t words = block_words(bytes);
-    void *p = block_again(&vs->block, vs, words);
-    if (!p && vs->more)
-        p = block_again(&vs->more->block, vs->more, words);
-    return p ? p : take_new(vs, bytes);
-}
-
-static void *resize(struct vstate *vs, void *ptr, size_t osize, size_t nsize) {
-    void *base = NULL;
-    struct block *b = ptr ? block_of(vs, ptr, &base) : NULL;
-    if (ptr && !b)
-        return mem_realloc(ptr, nsize);
-    if (ptr && block_resize(b, base, ptr, osize, nsize))
-        return ptr;
-    void *p = take(vs, nsize);
-    if (!p)
-        return NULL;
-    if (ptr) {
-        memcpy(p, ptr, osize < nsize ? osize : nsize);
-        block_give(b, base, ptr, osize);
-    }
-    return p;
-}
-
-/* A piece in place of another one, or something to do about a limit. */
-static __attribute__((noinline)) void *alloc_slowly(struct vstate *vs, void *ptr, size_t osize,
-                                                    size_t nsize) {
-    if (vs->refuse_memory) {
-        vs->refuse_memory = false;
-        return NULL;
-    }
-    if (nsize > osize && over_limit(vs, nsize - osize) && !overdraw(vs, nsize - osize))
-        return NULL;
-    void *p = resize(vs, ptr, osize, nsize);
-    if (p)
-        vs->memory += nsize - osize;
-    return p;
-}
-
-/* `ptr` may be NULL. */
-static __attribute__((noinline)) void give(struct vstate *vs, void *ptr, size_t size) {
-    vs->memory -= size;
-    void *base;
-    struct block *b = block_of(vs, ptr, &base);
-    if (b) {
-        block_give(b, base, ptr, size);
-    } else if (ptr) {
-        vs->outside--;
-        mem_free_sized(ptr, size);
-    }
-}
-
-static void *state_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
-    struct vstate *vs = ud;
-    if (nsize == 0) {
-        give(vs, ptr, osize);
-        return NULL;
-    }
-    /* Nearly always a new piece while no limit is near: what over_limit would find is looked at once, here. */
-    size_t sum = vs->memory + nsize;
-    if (__builtin_expect(
-            ptr || sum + vs->charged > vs->memory_mark || (sum ^ vs->memory) >> 16 || vs->refuse_memory, 0))
-        return alloc_slowly(vs, ptr, osize, nsize);
-    void *p = take(vs, nsize);
-    if (p)
-        vs->memory = sum;
-    return p;
-}
 
 #ifdef TROUPE_JEMALLOC
 /*
@@ -371,8 +132,7 @@ static void dispose(struct vstate *vs) {
     if (vs->L && (vs->outside || !luaJIT_only_memory(vs->L)))
         lua_close(vs->L);
     ventry_release(vs->entry);
-    mem_free(vs->more);
-    mem_free(vs);
+    heap_end(vs);
 }
 
 /* Makes a state without an entry in the block, step by step; NULL without memory, and the block is freed. */
@@ -383,9 +143,8 @@ static struct vstate *build(struct vm *vm, void *block) {
     vs->vm_node = vm->node;
     vs->memory_mark = SIZE_MAX;
     vs->ready_end = &vs->ready;
-    vs->block.top = BLOCK_HEAD / BLOCK_WORD;
-    vs->block.end = end_of(BLOCK_SIZE);
-    vs->L = lua_newstate(state_alloc, vs);
+    heap_begin(vs);
+    vs->L = lua_newstate(heap_alloc, vs);
     if (vs->L) {
         lua_atpanic(vs->L, panic_function);
         if (lua_cpcall(vs->L, open_env, NULL) == 0)
@@ -450,7 +209,7 @@ static int prime(lua_State *L) {
 
 /* A state for a picture; NULL: there can be none, or no memory. */
 static struct vstate *sitter(struct vm *vm, struct ventry *e, struct used *used) {
-    void *block = mem_calloc(1, BLOCK_SIZE);
+    void *block = mem_calloc(1, HEAP_BLOCK);
     struct vstate *vs = !block ? NULL : e ? blank(vm, block) : build(vm, block);
     if (vs && e) {
         vs->pictured = true;
@@ -466,25 +225,6 @@ static struct vstate *sitter(struct vm *vm, struct ventry *e, struct used *used)
     return NULL;
 }
 
-/* The part of a block with something in it: all of it when its rest is no more what follows on that. */
-static struct image_part part(void *at, const struct block *b, size_t size) {
-    size_t words = b->end == end_of(size) ? b->top : end_of(size);
-    return (struct image_part){at, words * BLOCK_WORD, size};
-}
-
-/* A second block gets the size that the state needs. */
-static void parts_of(struct vstate *vs, struct image_part parts[IMAGE_BLOCKS]) {
-    struct more *m = vs->more;
-    parts[0] = part(vs, &vs->block, BLOCK_SIZE);
-    parts[1] = (struct image_part){0};
-    if (!m)
-        return;
-    size_t needed = (size_t)m->block.top * BLOCK_WORD + MORE_STEP;
-    if (m->block.end == end_of(m->size) && needed < m->size)
-        size_more(m, needed / MORE_STEP * MORE_STEP);
-    parts[1] = part(m, &m->block, m->size);
-}
-
 /*
  * A picture of what build makes with the vm's seed; with an entry, of what load makes of that; and if it is known what its
  * processes use, of what prime makes of that. NULL: there can be none, or no memory.
@@ -496,8 +236,8 @@ static struct image *picture(struct vm *vm, struct ventry *e, struct used *used)
     struct image *im = NULL;
     if (other) {
         struct image_part parts[2][IMAGE_BLOCKS];
-        parts_of(one, parts[0]);
-        parts_of(other, parts[1]);
+        heap_parts(one, parts[0]);
+        heap_parts(other, parts[1]);
         im = image_make(parts[0], parts[1]);
         dispose(other);
     }
@@ -574,7 +314,7 @@ static void learn(struct vstate *vs) {
 
 struct vstate *life_new(struct vm *vm, struct ventry *e) {
     const struct image *im = image_of(vm, e);
-    void *block = mem_alloc(BLOCK_SIZE);
+    void *block = mem_alloc(HEAP_BLOCK);
     if (!block)
         return NULL;
     struct vstate *vs = im ? copy(im, block) : load(blank(vm, block), e);
@@ -710,7 +450,7 @@ static void clear(lua_State *L, struct vstate *vs) {
 }
 
 void life_end(struct vstate *vs) {
-    consider_more(vs);
+    heap_consider(vs);
     vtimer_drop_all(vs);
     inbox_drop_all(vs);
     if (vs->futures)
@@ -730,9 +470,10 @@ void life_end(struct vstate *vs) {
     }
     vs->memory_limit = 0;
     if (vs->pressed)
-        life_relax(vs);
+        heap_relax(vs);
     learn(vs);
     clear(vs->L, vs);
+    heap_trim(vs);
     if (vs->memory > vs->baseline + LIBRARIES_KEPT) {
         life_close(vs);
         return;

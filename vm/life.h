@@ -28,13 +28,6 @@ void life_begin(struct vstate *vs, struct proc *p);
  * the new process, on its worker. */
 void life_open(lua_State *L, struct vstate *vs);
 
-/* Counts memory outside of the state that the process made us take; false: it must not, its limit is reached. Given back
- * by vs->charged -= bytes. Inside the process. */
-bool life_charge(struct vstate *vs, size_t bytes);
-
-/* The collector works as usual again: a process that was near its limit is not any more. Inside the process. */
-void life_relax(struct vstate *vs);
-
 /* The process is over: everything of it goes; the state is pooled or closed. */
 void life_end(struct vstate *vs);
 

@@ -8,6 +8,7 @@
 #include "vm/cstack.h"
 #include "vm/env.h"
 #include "vm/errobj.h"
+#include "vm/heap.h"
 #include "vm/inbox.h"
 #include "vm/life.h"
 #include "vm/mod_process.h"
@@ -389,7 +390,7 @@ enum step task_step(struct proc *p) {
         return STEP_AGAIN;
     vm_account(vs);
     if (vs->pressed && vs->memory < vs->memory_limit / 4)
-        life_relax(vs);
+        heap_relax(vs);
     if (s == STEP_AGAIN) {
         if (!vs->tidy.running)
             life_consider_jit(vs, true);

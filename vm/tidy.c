@@ -1,6 +1,7 @@
 #include "vm/tidy.h"
 
 #include "base/clock.h"
+#include "vm/heap.h"
 #include "vm/timer.h"
 
 /* How much a process may have got more by, in bytes; and a quarter of what it had after the last time. */
@@ -59,6 +60,7 @@ enum step tidy_step(struct vstate *vs) {
     }
     if (!collect(vs))
         return STEP_AGAIN;
+    heap_trim(vs);
     tidy_begin(vs);
     return STEP_WAIT;
 }

@@ -18,7 +18,7 @@ void tidy_begin(struct vstate *vs);
 
 /* Whether tidy_step has anything to do for a process that waits. */
 static inline bool tidy_wanted(const struct vstate *vs) {
-    return vs->tidy.running || (vs->memory > vs->tidy.above && !vs->tidy.timed && !vs->dirty);
+    return vs->tidy.running || (vs->memory + vs->kept > vs->tidy.above && !vs->tidy.timed && !vs->dirty);
 }
 
 /* Sets the timer, or collects for the rest of the slice. STEP_AGAIN: there is more to collect. May call the state's panic

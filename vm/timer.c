@@ -10,7 +10,7 @@
 #include "vm/durobj.h"
 #include "vm/errobj.h"
 #include "vm/future.h"
-#include "vm/life.h"
+#include "vm/heap.h"
 #include "vm/mod_process.h"
 #include "vm/task.h"
 #include "vm/tidy.h"
@@ -77,7 +77,7 @@ static struct vtimer *vtimer_new(lua_State *L, struct vstate *vs, enum use use) 
     struct vm_host *h = vs->proc->host->user;
     if (h && h->max_timers && vs->timers >= h->max_timers)
         return NULL;
-    struct vtimer *v = life_charge(vs, sizeof *v) ? make(vs, use) : NULL;
+    struct vtimer *v = heap_charge(vs, sizeof *v) ? make(vs, use) : NULL;
     if (!v) {
         luaL_error(L, "not enough memory");
         return NULL;

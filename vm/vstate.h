@@ -56,6 +56,7 @@ enum registry_slot {
     REG_LOADED,             /* this process' modules: name -> value, or false */
     REG_METHOD,             /* the name of the entry's method */
     REG_RECORDS,            /* luaJIT_unpack's own: records by the names in them */
+    REG_SHAPES,             /* luaJIT_pack's own: the names of records by their nodes */
     REG_WORDS,              /* strings that the runtime itself uses: enum word, from here on */
     REG_WORDS_END = REG_WORDS + WORD_COUNT,
     REG_LAST = REG_WORDS_END
@@ -194,8 +195,9 @@ struct vstate {
     struct vstate *next;   /* in a pool */
     size_t baseline;       /* memory when it was new */
     struct codec_buf args; /* arguments, then the result; the memory is reused */
-    struct more *more;     /* a second block, or NULL: vm/life.c */
+    struct more *more;     /* a second block, or NULL: vm/heap.c */
     uint32_t outside;      /* pieces of memory that do not lie in a block */
+    uint32_t kept;         /* bytes of such pieces that were freed and are kept: vm/heap.c */
     uint32_t steps, ticks; /* dispatches, and those during which the coarse clock moved */
     uint8_t strings;       /* enum strings: whose methods all strings have */
     bool base_open, jit_on;
@@ -208,9 +210,9 @@ struct vstate {
     /* From here on everything is the process', and zero when it begins. */
     struct proc *proc;
     size_t memory_then; /* when over_memory was set */
-    size_t charged;     /* bytes outside of the state that count as its memory: life_charge */
+    size_t charged;     /* bytes outside of the state that count as its memory: heap_charge */
     bool wippy, over_memory, over_host /* the host's limit, not its own */;
-    bool pressed;                /* the collector works hard, see vm/life.c */
+    bool pressed;                /* the collector works hard, see vm/heap.c */
     bool preempted, blocked;     /* what just yielded was interrupted; was a blocking call */
     bool top_level;              /* its file runs, main has not begun */
     volatile sig_atomic_t armed; /* the hook is set; by the preempt signal in this thread */

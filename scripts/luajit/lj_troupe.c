@@ -22,6 +22,7 @@
 #include "lj_meta.h"
 #include "lj_obj.h"
 #include "lj_prng.h"
+#include "lj_same.h"
 #include "lj_state.h"
 #include "lj_str.h"
 #include "lj_tab.h"
@@ -87,6 +88,53 @@ static LJ_AINLINE void tp_copy(char *to, const char *from, size_t n) {
     }
 }
 
+/* --- what a state remembers of records ----------------------------------------------------------------------------- */
+
+/*
+ * A cache is an array of TP_CACHE entries, each with two places where it may stand: [1 + 2 i] a string, [2 + 2 i] a table. A number
+ * instead of the string: something with this mark was met once.
+ */
+
+/* The cache registry[slot]; NULL: none yet. The first record only leaves a mark. */
+static GCtab *tp_cache(lua_State *L, int slot) {
+    GCtab *registry = tabV(registry(L)), *cache;
+    TValue *o = lj_tab_setint(L, registry, slot);
+    if (LJ_LIKELY(tvistab(o)))
+        return tabV(o);
+    if (!tvistrue(o)) {
+        setboolV(o, 1);
+        return NULL;
+    }
+    cache = lj_tab_new(L, 2 * TP_CACHE + 1, 0);
+    settabV(L, o, cache);
+    lj_gc_anybarriert(L, registry);
+    return cache;
+}
+
+/*
+ * Whether something that belongs to entry i was met before: then this entry is free for it. A table that stands here gives way to
+ * the other place, whose own goes.
+ */
+static int tp_met_before(lua_State *L, GCtab *cache, uint32_t i, uint32_t mark) {
+    TValue *a = tvref(cache->array), *here = &a[1 + 2 * i], *there = &a[1 + 2 * (i ^ 1)];
+    if (tvisnum(here) && numV(here) == (lua_Number)mark)
+        return 1;
+    if (tvisstr(here)) {
+        copyTV(L, there, here);
+        copyTV(L, there + 1, here + 1);
+    }
+    setnumV(here, (lua_Number)mark);
+    setnilV(here + 1);
+    return 0;
+}
+
+static void tp_keep(lua_State *L, GCtab *cache, uint32_t i, GCstr *s, GCtab *t) {
+    TValue *a = tvref(cache->array);
+    setstrV(L, &a[1 + 2 * i], s);
+    settabV(L, &a[2 + 2 * i], t);
+    lj_gc_anybarriert(L, cache);
+}
+
 /* --- packing ------------------------------------------------------------------------------------------------------- */
 
 /* The tables met: a table met twice is no tree. Emptied by counting the generation up. */
@@ -97,6 +145,8 @@ static __thread struct {
 static __thread uint32_t tp_generation;
 
 struct tp_put {
+    lua_State *L;
+    GCtab *cache; /* NULL: none */
     const char *end;
     uint32_t generation;
     int depth, tables;
@@ -188,12 +238,72 @@ static LJ_AINLINE uint32_t tp_name_rank(const GCstr *s) {
     return h ^ (h >> 16);
 }
 
+/*
+ * In the cache of shapes: all of a record's bytes but its values, followed by the places of their nodes, as one string; and a table
+ * that has the same keys in the same nodes, so that comparing addresses is enough.
+ */
+
+static int tp_same_shape(const GCtab *t, const GCtab *of) {
+    const Node *a = noderef(t->node), *b = noderef(of->node);
+    uint32_t i;
+    if (t->hmask != of->hmask)
+        return 0;
+    for (i = 0; i <= t->hmask; i++)
+        if (tvisnil(&a[i].val) ? !tvisnil(&b[i].val) : tvisnil(&b[i].val) || a[i].key.u64 != b[i].key.u64)
+            return 0;
+    return 1;
+}
+
+/* What a table's shape is looked up by, its last key; NULL: it has none, or no name. */
+static LJ_AINLINE const GCstr *tp_shape_key(const GCtab *t) {
+    const Node *node = noderef(t->node), *last = node + t->hmask;
+    while (last > node && tvisnil(&last->val))
+        last--;
+    return !tvisnil(&last->val) && tvisstr(&last->key) ? strV(&last->key) : NULL;
+}
+
+/* NULL: it is not known. */
+static LJ_AINLINE const GCstr *tp_shape(const GCtab *cache, const GCtab *t, const GCstr *key) {
+    cTValue *a = tvref(cache->array);
+    uint32_t i = key->sid & (TP_CACHE - 1), way;
+    for (way = 0; way < 2; way++, i ^= 1)
+        if (tvisstr(&a[1 + 2 * i]) && tp_same_shape(t, tabV(&a[2 + 2 * i])))
+            return strV(&a[1 + 2 * i]);
+    return NULL;
+}
+
+struct tp_name {
+    uint32_t rank;
+    const Node *node;
+};
+
+/* The record `t`, whose first `len` bytes stand at head, is known from its second time on. */
+static void tp_learn(struct tp_put *p, const GCtab *t, const char *head, uint32_t len, const struct tp_name *names,
+                     uint32_t n) {
+    const GCstr *key = tp_shape_key(t);
+    char shape[TP_RECORD_HEAD + TP_NAMES_BYTES + TP_NAMES_MAX];
+    GCtab *of;
+    uint32_t i;
+    if (t->hmask > 255 || !tp_met_before(p->L, p->cache, key->sid & (TP_CACHE - 1), key->sid ^ t->hmask))
+        return;
+    memcpy(shape, head, len);
+    for (i = 0; i < n; i++)
+        shape[len + i] = (char)(names[i].node - noderef(t->node));
+    of = lj_tab_new(p->L, 0, hsize2hbits(t->hmask + 1));
+    for (i = 0; i <= t->hmask; i++) {
+        Node *node = &noderef(of->node)[i];
+        node->key = noderef(t->node)[i].key;
+        if (!tvisnil(&noderef(t->node)[i].val))
+            setboolV(&node->val, 1);
+        else
+            setnilV(&node->key);
+    }
+    tp_keep(p->L, p->cache, key->sid & (TP_CACHE - 1), lj_str_new(p->L, shape, len + n), of);
+}
+
 /* The pairs of a table whose keys are all short strings; NULL with *other set: not as a record, nothing was packed yet. */
-static char *tp_put_record(struct tp_put *p, char *w, const GCtab *t, int *other) {
-    struct {
-        uint32_t rank;
-        const Node *node;
-    } names[TP_NAMES_MAX], x;
+static char *tp_put_unknown(struct tp_put *p, char *w, const GCtab *t, int *other) {
+    struct tp_name names[TP_NAMES_MAX], x;
     const Node *node = noderef(t->node), *last = node + t->hmask;
     char *head = w, *limit;
     uint32_t n = 0, i, j, hash = 0;
@@ -231,8 +341,30 @@ static char *tp_put_record(struct tp_put *p, char *w, const GCtab *t, int *other
     head[2] = (char)i;
     head[3] = (char)(i >> 8);
     tp_put32(head + 4, hash);
+    if (p->cache)
+        tp_learn(p, t, head, (uint32_t)(w - head), names, n);
     for (j = 0; w && j < n; j++)
         w = tp_put_value(p, w, &names[j].node->val);
+    return w;
+}
+
+static char *tp_put_record(struct tp_put *p, char *w, const GCtab *t, int *other) {
+    const GCstr *key = p->cache ? tp_shape_key(t) : NULL, *shape = key ? tp_shape(p->cache, t, key) : NULL;
+    const unsigned char *places;
+    const Node *node = noderef(t->node);
+    uint32_t i, n, len;
+    if (!shape)
+        return tp_put_unknown(p, w, t, other);
+    *other = 0;
+    n = (unsigned char)strdata(shape)[1];
+    len = shape->len - n;
+    if (p->end - w < (ptrdiff_t)len)
+        return NULL;
+    memcpy(w, strdata(shape), len);
+    w += len;
+    places = (const unsigned char *)strdata(shape) + len;
+    for (i = 0; w && i < n; i++)
+        w = tp_put_value(p, w, &node[places[i]].val);
     return w;
 }
 
@@ -285,12 +417,13 @@ static char *tp_put_table(struct tp_put *p, char *w, const GCtab *t) {
     return w;
 }
 
-LUA_API size_t luaJIT_pack(lua_State *L, int idx, char *to, size_t cap) {
+LUA_API size_t luaJIT_pack(lua_State *L, int slot, int idx, char *to, size_t cap) {
     cTValue *o = idx > 0 ? L->base + idx - 1 : L->top + idx;
-    struct tp_put p = {to + (cap < TP_BYTES ? cap : TP_BYTES), 0, 0, 0};
+    struct tp_put p = {L, NULL, to + (cap < TP_BYTES ? cap : TP_BYTES), 0, 0, 0};
     char *w;
     if (!tvistab(o))
         return 0;
+    p.cache = tp_cache(L, slot);
     if (++tp_generation == 0) {
         memset(tp_seen, 0, sizeof tp_seen);
         tp_generation = 1;
@@ -371,10 +504,7 @@ static TValue *tp_field(struct tp_get *g, GCtab *t, cTValue *key) {
     return lj_tab_set(g->L, t, key);
 }
 
-/*
- * The cache is an array: [1 + 2 i] the names and the places of their nodes as one string, [2 + 2 i] the template, for the
- * two slots where a hash may stand. The hash itself as a number instead of the names: it was seen once.
- */
+/* In the cache: the names and the places of their nodes as one string, and the template. */
 
 /* The template for these names; NULL: there is none. *places: for each name the index of its node. */
 static LJ_AINLINE GCtab *tp_template(GCtab *cache, uint32_t hash, const char *names, uint32_t bytes,
@@ -383,7 +513,7 @@ static LJ_AINLINE GCtab *tp_template(GCtab *cache, uint32_t hash, const char *na
     uint32_t i = hash & (TP_CACHE - 1), way;
     for (way = 0; way < 2; way++, i ^= 1) {
         cTValue *key = &a[1 + 2 * i];
-        if (tvisstr(key) && strV(key)->len == bytes + n && memcmp(strdata(strV(key)), names, bytes) == 0) {
+        if (tvisstr(key) && strV(key)->len == bytes + n && same_bytes(strdata(strV(key)), names, bytes)) {
             *places = (const unsigned char *)strdata(strV(key)) + bytes;
             return tabV(&a[2 + 2 * i]);
         }
@@ -394,20 +524,12 @@ static LJ_AINLINE GCtab *tp_template(GCtab *cache, uint32_t hash, const char *na
 /* Makes `t`, a record of these n names whose values are all set, into the template of the next ones. */
 static void tp_remember(struct tp_get *g, uint32_t hash, const char *names, uint32_t bytes, uint32_t n) {
     lua_State *L = g->L;
-    GCtab *cache = g->cache, *t;
-    TValue *a = tvref(cache->array), *to;
+    GCtab *t;
+    TValue *to;
     uint32_t i = hash & (TP_CACHE - 1), j, b;
     char key[TP_NAMES_BYTES + TP_NAMES_MAX];
-    if (!tvisnum(&a[1 + 2 * i]) || numV(&a[1 + 2 * i]) != (lua_Number)hash) {
-        /* A template that stands here gives way to the other place, whose own goes. */
-        if (tvisstr(&a[1 + 2 * i])) {
-            copyTV(L, &a[1 + 2 * (i ^ 1)], &a[1 + 2 * i]);
-            copyTV(L, &a[2 + 2 * (i ^ 1)], &a[2 + 2 * i]);
-        }
-        setnumV(&a[1 + 2 * i], (lua_Number)hash);
-        setnilV(&a[2 + 2 * i]);
+    if (!tp_met_before(L, g->cache, i, hash))
         return;
-    }
     t = lj_tab_new(L, 0, hsize2hbits(n));
     for (j = b = 0; j < n; j++) {
         uint32_t len = (unsigned char)names[b];
@@ -424,9 +546,7 @@ static void tp_remember(struct tp_get *g, uint32_t hash, const char *names, uint
         key[bytes + j] = (char)((const Node *)at - noderef(t->node));
         b += 1 + len;
     }
-    settabV(L, &a[2 + 2 * i], t);
-    setstrV(L, &a[1 + 2 * i], lj_str_new(L, key, bytes + n));
-    lj_gc_anybarriert(L, cache);
+    tp_keep(L, g->cache, i, lj_str_new(L, key, bytes + n), t);
 }
 
 static const char *tp_get_record(struct tp_get *g, const char *p, TValue *o) {
@@ -435,7 +555,7 @@ static const char *tp_get_record(struct tp_get *g, const char *p, TValue *o) {
     const char *names = p + TP_RECORD_HEAD, *name = names, *names_end;
     const unsigned char *places;
     GCtab *t;
-    if (n - 1 >= TP_NAMES_MAX || bytes > TP_NAMES_BYTES || (ptrdiff_t)(bytes + n) > g->end - names)
+    if (n - 1 >= TP_NAMES_MAX || bytes < 2 * n || bytes > TP_NAMES_BYTES || (ptrdiff_t)(bytes + n) > g->end - names)
         return NULL;
     names_end = p = names + bytes;
     t = g->cache ? tp_template(g->cache, hash, names, bytes, n, &places) : NULL;
@@ -504,22 +624,6 @@ static const char *tp_get_table(struct tp_get *g, const char *p, TValue *o) {
     return p;
 }
 
-/* The state's cache; NULL: none yet. The first record only leaves a mark. */
-static GCtab *tp_cache(lua_State *L, int slot) {
-    GCtab *registry = tabV(registry(L)), *cache;
-    TValue *o = lj_tab_setint(L, registry, slot);
-    if (LJ_LIKELY(tvistab(o)))
-        return tabV(o);
-    if (!tvistrue(o)) {
-        setboolV(o, 1);
-        return NULL;
-    }
-    cache = lj_tab_new(L, 2 * TP_CACHE + 1, 0);
-    settabV(L, o, cache);
-    lj_gc_anybarriert(L, registry);
-    return cache;
-}
-
 LUA_API size_t luaJIT_unpack(lua_State *L, int slot, const char *data, size_t len) {
     struct tp_get g = {L, data + len, NULL, 0};
     const char *end;
@@ -555,6 +659,12 @@ LUA_API void *luaJIT_newplain(lua_State *L, int slot, size_t size) {
     setudataV(L, L->top, ud);
     incr_top(L);
     return uddata(ud);
+}
+
+/* --- the collector's pace ------------------------------------------------------------------------------------------- */
+
+LUA_API size_t luaJIT_room(lua_State *L) {
+    return G(L)->gc.room;
 }
 
 /* --- copies of states -------------------------------------------------------------------------------------------------- */

@@ -22,9 +22,10 @@ enum { LUAJIT_PACK_FIRST = 0x20, LUAJIT_PACK_LAST = 0x22 };
 
 /*
  * Writes the table at `idx` to the `cap` bytes at `to`; returns how many it took, or 0 when it is not plain, is nested too
- * deep, has too many tables or too many bytes. Allocates nothing, never raises, calls nothing.
+ * deep, has too many tables or too many bytes. Calls nothing; raises when the state is out of memory. registry[slot] as for
+ * luaJIT_unpack, but not the same slot: the names of records that were packed before are known there by their tables' nodes.
  */
-LUA_API size_t luaJIT_pack(lua_State *L, int idx, char *to, size_t cap);
+LUA_API size_t luaJIT_pack(lua_State *L, int slot, int idx, char *to, size_t cap);
 
 /*
  * Pushes the table that the first bytes at `data` hold; returns how many they were, or 0, and pushes nothing, when they are
@@ -42,6 +43,12 @@ LUA_API size_t luaJIT_unpack(lua_State *L, int slot, const char *data, size_t le
  * are not cleared. NULL, and nothing pushed: no table stands there.
  */
 LUA_API void *luaJIT_newplain(lua_State *L, int slot, size_t size);
+
+/*
+ * How much garbage the state may make at least before its collector begins a cycle: 0 in most states, some ten KB in one whose
+ * cycles follow each other at once (lj_pace.h). What is freed in such a state is soon asked for again.
+ */
+LUA_API size_t luaJIT_room(lua_State *L);
 
 /*
  * Copies of states. Two states that were made with the same seed and used alike differ, byte by byte, in the addresses of
