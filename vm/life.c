@@ -418,9 +418,11 @@ void life_begin(struct vstate *vs, struct proc *p) {
     tidy_begin(vs);
     if (vs->strings != (vs->wippy ? STRINGS_WIPPY : STRINGS_PLAIN))
         vs->env_clean = false; /* begins with the methods of its dialect */
-    if (!vs->jit_on && h && h->jit == VM_JIT_ON)
+    if (vs->jit_on)            /* LuaJIT has turned it off if there was no room */
+        luaJIT_setmode(vs->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_ON);
+    else if (h && h->jit == VM_JIT_ON)
         turn_jit_on(vs);
-    else if (!vs->jit_on && heat(vs->entry) >= HOT_ENTRY && turn_jit_on(vs))
+    else if (heat(vs->entry) >= HOT_ENTRY && turn_jit_on(vs))
         add_heat(vs->entry, -1);
 }
 

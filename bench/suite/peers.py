@@ -94,15 +94,15 @@ class LuaJIT:
                 os.path.join(workload_folder(workload), kind + ".lua"), times, size], {}
 
 
-class JitOff(Troupe):
-    """Troupe itself with `jit: off`, where a workload's configuration reads JIT."""
+class Jit(Troupe):
+    """Troupe itself with another `jit`, where a workload's configuration reads JIT."""
 
-    def __init__(self, build=None):
-        super().__init__("jit-off", build, env={"JIT": "off"})
+    def __init__(self, jit, build=None):
+        super().__init__("jit-" + jit, build, env={"JIT": jit})
 
     def runs(self, workload, workers):
         return self.name in workload.peers
 
 
 def standard(build=None):
-    return [Troupe(build=build), Erlang(), LuaJIT(), JitOff(build)]
+    return [Troupe(build=build), Erlang(), LuaJIT(), Jit("off", build), Jit("on", build)]

@@ -110,7 +110,7 @@ WORKLOADS = [
              ("50000", "5000", "20000"), ("10000", "1000", "20000"),
              (Figure("create_first_per_s", "states/s"), Figure("create_last_per_s", "states/s"),
               Figure("create_last_to_first", "×"), Figure("loop_first_us", "µs", LESS),
-              Figure("loop_last_us", "µs", LESS)), peers=("jit-off",), timeout=120),
+              Figure("loop_last_us", "µs", LESS)), peers=("jit-off", "jit-on"), timeout=120),
 ]
 
 

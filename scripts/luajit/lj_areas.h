@@ -9,10 +9,21 @@
  * unwinder reads, are under the lock.
  */
 #include <pthread.h>
+#include <time.h>
 
 #define AREA_SIZE ((size_t)64 << 10)
 #define CHUNK_AREAS 64
 #define CHUNK_SIZE (CHUNK_AREAS * AREA_SIZE)
+
+/* Random places that are tried for a chunk: one of them is free, all but surely, until nine tenths are taken. */
+#define CHUNK_TRIES 48
+
+/* How long nobody tries again when all of them were taken. */
+#define CHUNK_REST_MS 1000
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
 
 typedef struct Chunk {
   struct Chunk *next;
@@ -21,6 +32,8 @@ typedef struct Chunk {
 } Chunk;
 
 static Chunk *chunks;
+static size_t areas_free;	/* In all chunks. */
+static uint32_t chunks_full;	/* When there was no place for another one, in ms; atomic, and 0: there was. */
 static pthread_mutex_t chunks_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* A free area; NULL: there is none. With the lock held. */
@@ -31,26 +44,65 @@ static void *area_in(Chunk *c)
   while (c->used[i]) i++;
   c->used[i] = 1;
   c->nused++;
+  areas_free--;
   return (char *)c + i * AREA_SIZE;
 }
 
-/* Writable and zero; raises a trace error when there is no room near enough to LuaJIT's own code. */
+static uint32_t area_ms(void)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return ((uint32_t)now.tv_sec * 1000 + (uint32_t)now.tv_nsec / 1000000) | 1;
+}
+
+/* As near to LuaJIT's own code as mcode_alloc's, but at a multiple of its size, so that no room is lost in between. */
+static Chunk *chunk_map(jit_State *J)
+{
+  const uintptr_t range = (1u << (LJ_TARGET_JUMPRANGE-1)) - (1u << 21) - CHUNK_SIZE;
+  const uintptr_t least = (uintptr_t)(void *)lj_vm_exit_handler - range;
+  int i;
+  for (i = 0; i < CHUNK_TRIES; i++) {
+    uintptr_t at = (least + lj_prng_u64(&J->prng) % (2 * range)) & ~(uintptr_t)(CHUNK_SIZE - 1);
+    void *p = mmap((void *)at, CHUNK_SIZE, MCPROT_GEN|MCPROT_CREATE,
+		   MAP_PRIVATE|MAP_ANONYMOUS|MAP_FIXED_NOREPLACE, -1, 0);
+    if (p == (void *)at) return (Chunk *)p;
+    if (p != MAP_FAILED) munmap(p, CHUNK_SIZE);  /* An old kernel's, elsewhere. */
+  }
+  return NULL;
+}
+
+/* A first chunk, or another one. Raises a trace error when there is no room near enough to LuaJIT's own code. */
+static Chunk *chunk_new(jit_State *J)
+{
+  uint32_t full = __atomic_load_n(&chunks_full, __ATOMIC_RELAXED), now = area_ms();
+  Chunk *c = full && now - full < CHUNK_REST_MS ? NULL : chunk_map(J);
+  if (!c) {
+    if (!full || now - full >= CHUNK_REST_MS)
+      __atomic_store_n(&chunks_full, now, __ATOMIC_RELAXED);
+    lj_trace_err(J, LJ_TRERR_MCODEAL);
+  }
+  __atomic_store_n(&chunks_full, 0, __ATOMIC_RELAXED);
+  c->used[0] = 1;
+  c->nused = 1;
+  lj_err_register_mcode(c, CHUNK_SIZE, (uint8_t *)(c + 1));
+  return c;
+}
+
+/* Writable and zero; raises like chunk_new. */
 static void *area_take(jit_State *J, size_t sz)
 {
   Chunk *c;
   void *p = NULL;
   if (sz != AREA_SIZE) return mcode_alloc(J, sz);
   pthread_mutex_lock(&chunks_lock);
-  for (c = chunks; c && !p; c = c->next)
+  for (c = areas_free ? chunks : NULL; c && !p; c = c->next)
     p = area_in(c);
   pthread_mutex_unlock(&chunks_lock);
   if (p) return p;
-  c = (Chunk *)mcode_alloc(J, CHUNK_SIZE);
-  c->used[0] = 1;
-  c->nused = 1;
-  lj_err_register_mcode(c, CHUNK_SIZE, (uint8_t *)(c + 1));
-  p = area_in(c);
+  c = chunk_new(J);
   pthread_mutex_lock(&chunks_lock);
+  areas_free += CHUNK_AREAS - 1;
+  p = area_in(c);
   c->next = chunks;
   chunks = c;
   pthread_mutex_unlock(&chunks_lock);
@@ -71,7 +123,9 @@ static Chunk *area_leave(void *p)
     at = &(*at)->next;
   c = *at;
   c->used[((char *)p - (char *)c) / AREA_SIZE] = 0;
+  areas_free++;
   if (--c->nused > 1 || !chunks->next) return NULL;
+  areas_free -= CHUNK_AREAS - 1;
   *at = c->next;
   return c;
 }

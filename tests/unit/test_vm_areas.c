@@ -2,7 +2,12 @@
 #include <criterion/criterion.h>
 #include <lauxlib.h>
 #include <lualib.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 
@@ -13,6 +18,23 @@
 #endif
 
 #define STATES 400 /* of one area each: some chunks */
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
+/* Chunks are the only thing that is asked for like this: how often, and whether there is room. */
+static atomic_int chunks_wanted;
+static atomic_bool no_room;
+
+void *mmap64(void *at, size_t len, int prot, int flags, int fd, off_t offset) {
+    if (flags & MAP_FIXED_NOREPLACE) {
+        atomic_fetch_add(&chunks_wanted, 1);
+        if (atomic_load(&no_room))
+            return MAP_FAILED;
+    }
+    return (void *)syscall(SYS_mmap, at, len, prot, flags, fd, offset); // NOLINT(performance-no-int-to-ptr)
+}
 
 static lua_State *compiled(const char *program) {
     lua_State *L = luaL_newstate();
@@ -66,6 +88,35 @@ Test(areas, areas_of_closed_states_are_used_again) {
         cr_expect(lua_tonumber(some[i], -1) == 3003);
         lua_close(some[i]);
     }
+}
+
+static bool has_code(lua_State *L) {
+    cr_assert(luaL_dostring(L, "return require('jit.util').traceinfo(1) ~= nil") == 0, "%s",
+              lua_tostring(L, -1));
+    return lua_toboolean(L, -1);
+}
+
+/* Those that find no room for machine code do not look for it again and again, and the next second finds what there is. */
+Test(areas, no_room_costs_little) {
+    atomic_store(&no_room, true);
+    time_t since = time(NULL);
+    for (int i = 0; i < STATES; i++) {
+        lua_State *L = compiled(loop);
+        cr_expect(!AREAS || !has_code(L));
+        cr_assert(luaL_dostring(L, "return (jit.status())") == 0);
+        cr_expect(!AREAS || !lua_toboolean(L, -1), "it would try again at each loop");
+        lua_getglobal(L, "result");
+        cr_expect(lua_tonumber(L, -1) == 3003);
+        lua_close(L);
+    }
+    int seconds = (int)(time(NULL) - since) + 2;
+    cr_expect(!AREAS || (chunks_wanted > 0 && chunks_wanted < 100 * seconds), "%d times for %d states",
+              (int)chunks_wanted, STATES);
+    atomic_store(&no_room, false);
+    nanosleep(&(struct timespec){.tv_sec = 1, .tv_nsec = 100000000}, NULL);
+    lua_State *L = compiled(loop);
+    cr_expect(has_code(L));
+    lua_close(L);
 }
 
 static void *limited(void *ud, void *ptr, size_t osize, size_t nsize) {
