@@ -20,14 +20,44 @@ _Thread_local struct sched_thread *sched_self;
 
 /* --- finding and sending ---------------------------------------------------------------------------------- */
 
-struct pid proc_lookup(struct sched_thread *t, const char *text, size_t len) {
-    if (!len || text[0] != '{')
-        return names_lookup(t, text, len);
+static inline uint64_t word_at(const char *p) {
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* n >= 8: words, the last one first, since pids differ in their last digits. */
+static inline bool same_text(const char *a, const char *b, size_t n) {
+    if (word_at(a + n - 8) != word_at(b + n - 8))
+        return false;
+    for (size_t i = 0; i + 8 < n; i += 8)
+        if (word_at(a + i) != word_at(b + i))
+            return false;
+    return true;
+}
+
+static struct pid read_pid(struct sched_thread *t, const char *text, size_t len) {
     const char *host;
     size_t host_len;
     struct pid pid = pid_parse(text, len, &host, &host_len);
     struct host *h = pid_none(pid) ? NULL : node_host_at(t->node, pid_host(pid));
     return h && h->id_len == host_len && memcmp(h->id, host, host_len) == 0 ? pid : (struct pid){0};
+}
+
+struct pid proc_lookup(struct sched_thread *t, const char *text, size_t len) {
+    if (!len || text[0] != '{')
+        return names_lookup(t, text, len);
+    /* Programs send to the same few processes again and again. The digit before the brace differs most. */
+    struct pid_memo *m = &t->memos[(unsigned char)text[len > 1 ? len - 2 : 0] % PID_MEMOS];
+    if (m->len == len && same_text(m->text, text, len))
+        return m->pid;
+    struct pid pid = read_pid(t, text, len);
+    if (!pid_none(pid) && len <= sizeof m->text) {
+        m->pid = pid;
+        m->len = (uint8_t)len;
+        memcpy(m->text, text, len);
+    }
+    return pid;
 }
 
 /* Inside an epoch. */

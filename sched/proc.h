@@ -32,6 +32,15 @@ struct node;
 struct proc;
 struct worker;
 
+/* A pid's text that was read lately; `len` 0: none. A cache line each. */
+struct pid_memo {
+    struct pid pid;
+    uint8_t len;
+    char text[55];
+};
+
+#define PID_MEMOS 8
+
 /* What a thread needs to touch processes: workers have one, others get it by node_attach. */
 struct sched_thread {
     struct epoch_reader reader;
@@ -42,6 +51,7 @@ struct sched_thread {
     struct proc *free_cells; /* chained by run_next */
     uint32_t free_count;
     uint32_t nested; /* starts of processes inside one another, on this thread */
+    struct pid_memo memos[PID_MEMOS];
 };
 
 /* The calling thread's, NULL when it is not attached. */

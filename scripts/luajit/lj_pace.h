@@ -5,7 +5,7 @@
  * objects: then all that is alive and each chain of strings is looked at for a few dozen dead objects. A state whose cycles
  * follow each other within a few milliseconds may let PACE_MOST bytes become garbage before the next one; how many states can
  * be that quick at once is bounded by the processors, so that this memory is, too. A state with a smaller pause, because
- * its memory is limited or its program says so, gets no such room, and one with PACE_MOST bytes alive needs none.
+ * its memory is limited or its program says so, gets no such room, and one with PACE_LARGE bytes alive needs none.
  */
 #ifndef LJ_PACE_H
 #define LJ_PACE_H
@@ -16,7 +16,8 @@
 
 #define PACE_SOON_MS 10
 #define PACE_FIRST (16 * 1024)
-#define PACE_MOST (64 * 1024)
+#define PACE_MOST (128 * 1024)
+#define PACE_LARGE (64 * 1024)
 
 /* A cycle of a state with room is done in fewer and larger steps, less of which is lost to beginning and ending them. */
 #define PACE_STEP(g) ((g)->gc.room ? 4 : 1)
@@ -48,7 +49,7 @@ static void pace_next(global_State *g)
   uint32_t ms;
   clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
   ms = (uint32_t)now.tv_sec * 1000 + (uint32_t)now.tv_nsec / 1000000;
-  if (ms - g->gc.ended <= PACE_SOON_MS && g->gc.pause >= LUAI_GCPAUSE && g->gc.estimate < PACE_MOST) {
+  if (ms - g->gc.ended <= PACE_SOON_MS && g->gc.pause >= LUAI_GCPAUSE && g->gc.estimate < PACE_LARGE) {
     room = g->gc.room ? 2 * g->gc.room : PACE_FIRST;
     if (room > PACE_MOST)
       room = PACE_MOST;

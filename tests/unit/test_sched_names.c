@@ -68,6 +68,31 @@ Test(sched_names, a_process_is_found_by_name_or_pid) {
     box_close(&b);
 }
 
+/* A thread keeps the last few texts that it read: no other text is taken for one of them. */
+Test(sched_names, texts_of_pids_are_told_apart) {
+    enum { PIDS = 64, ROUNDS = 4 };
+    struct box b = box_open(1, NULL, NULL);
+    struct puppet puppets[PIDS];
+    char texts[PIDS][PID_TEXT_MAX], other[PID_TEXT_MAX];
+    size_t lens[PIDS];
+    for (int i = 0; i < PIDS; i++) {
+        puppet_spawn(&puppets[i], &b, NULL);
+        lens[i] = node_pid_text(b.node, puppets[i].pid, texts[i]);
+    }
+    for (int round = 0; round < ROUNDS; round++)
+        for (int i = 0; i < PIDS; i++) {
+            cr_expect(pid_eq(proc_lookup(sched_self, texts[i], lens[i]), puppets[i].pid));
+            for (size_t at = 0; at < lens[i]; at++) {
+                memcpy(other, texts[i], lens[i]);
+                other[at] = '?';
+                cr_expect(pid_none(proc_lookup(sched_self, other, lens[i])), "byte %zu of %s", at, texts[i]);
+            }
+            cr_expect(pid_none(proc_lookup(sched_self, texts[i], lens[i] - 1)));
+            cr_expect(pid_eq(proc_lookup(sched_self, texts[i], lens[i]), puppets[i].pid));
+        }
+    box_close(&b);
+}
+
 static int register_many(struct proc *p, void *ud) {
     for (int i = 0; i < 500; i++) {
         char name[32];

@@ -24,7 +24,7 @@
 #define BLOCKS 1
 #endif
 
-enum { ROOM_MOST = 64 * 1024, SLOW_MS = 60 };
+enum { ROOM_MOST = 128 * 1024, SLOW_MS = 60 };
 
 /* A state alone in its memory: no process, no entry. */
 static struct vstate *open_state(void) {
