@@ -43,6 +43,8 @@ static inline void *block_again(struct block *b, void *block, size_t words) {
         return NULL;
     uint64_t *piece = block_at(block, b->free[words - 1]);
     b->free[words - 1] = (uint16_t)*piece;
+    __builtin_prefetch(block_at(block, b->free[words - 1]),
+                       1); /* what will be asked for next: freed long ago */
     return piece;
 }
 

@@ -159,6 +159,7 @@ static inline void *spare_again(struct vstate *vs, size_t words) {
     void **piece = words > BLOCK_CLASSES ? NULL : vs->more->spare[words - 1];
     if (!piece)
         return NULL;
+    __builtin_prefetch(*piece, 1); /* what will be asked for next: freed long ago */
     vs->more->spare[words - 1] = *piece;
     vs->kept -= (uint32_t)(words * BLOCK_WORD);
     return piece;
