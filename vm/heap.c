@@ -31,8 +31,8 @@ static size_t luaJIT_room(lua_State *L) {
 struct more {
     struct block block; /* its places are counted from here */
     size_t size;
-    void *spare
-        [BLOCK_CLASSES]; /* freed pieces that lie outside, by words as in a block; each begins with the next one */
+    /* Freed pieces that lie outside, by their words as in a block; each begins with the address of the next one. */
+    void *spare[BLOCK_CLASSES];
 };
 #define MORE_HEAD ((sizeof(struct more) + 15) & ~(size_t)15)
 
@@ -175,6 +175,7 @@ static inline bool spare_keep(struct vstate *vs, void *piece, size_t words) {
     return true;
 }
 
+/* A piece's words tell jemalloc enough: all sizes of that many words are in the same one of its classes. */
 void heap_trim(struct vstate *vs) {
     for (size_t words = 1; vs->kept && words <= BLOCK_CLASSES; words++)
         for (void *piece; (piece = spare_again(vs, words));)
