@@ -4,7 +4,8 @@ from statistics import median
 
 from .workloads import MORE
 
-MET_GOAL, MET_MUST, MISSED_GOAL, MISSED_MUST, UNKNOWN = "goal met", "must met", "goal missed", "MUST MISSED", "unknown"
+MET_GOAL, MET_MUST, UNKNOWN = "goal met", "must met", "unknown"
+MISSED = MET_MUST_ONLY, MISSED_GOAL, MISSED_MUST = "must met, goal missed", "goal missed", "MUST MISSED"
 
 
 def summary(samples):
@@ -63,7 +64,7 @@ def judged(value, target):
         return MET_MUST
     if meets(goal):
         return MET_GOAL
-    return MISSED_GOAL if must is None else MET_MUST
+    return MISSED_GOAL if must is None else MET_MUST_ONLY
 
 
 def check_targets(targets, results, ours="troupe"):

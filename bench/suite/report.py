@@ -3,7 +3,7 @@ import json
 import os
 
 from . import svg
-from .figures import MISSED_GOAL, MISSED_MUST, Results, check_targets, times_as_good
+from .figures import MISSED, Results, check_targets, times_as_good
 from .workloads import WORKLOADS
 
 TEXTS = {workload.name: workload.text for workload in WORKLOADS}
@@ -78,14 +78,17 @@ def target_lines(rows):
 
 
 def causes(rows):
-    """What profiling showed to be in the way of targets that this run missed."""
-    missed = {target_name(row): row["cause"] for row in rows
-              if row["status"] in (MISSED_MUST, MISSED_GOAL) and "cause" in row}
+    """What profiling showed to be in the way of targets, goals included, that this run missed; and by how much."""
+    missed = {}
+    for row in rows:
+        if row["status"] in MISSED and "cause" in row:
+            missed.setdefault((target_name(row), row["cause"]), []).append(
+                "%s of %s" % (measured(row), limit(row, "goal" if row.get("goal") is not None else "must")))
     if missed:
-        yield "What is in the way of those that were missed:"
+        yield "What is in the way of those that were missed, musts and goals:"
         yield ""
-        for name, cause in missed.items():
-            yield "- **%s**: %s." % (name, cause)
+        for (name, cause), figures in missed.items():
+            yield "- **%s** (%s): %s." % (name, ", ".join(figures), cause)
         yield ""
 
 
