@@ -315,6 +315,8 @@ static int string_method(lua_State *L) {
     return 1;
 }
 
+_Static_assert(REG_LAST <= 40, "scripts/build-luajit gives the registry room for 40 from the beginning");
+
 void env_open(lua_State *L) {
     for (int i = 1; i < REG_LAST; i++) {
         lua_pushboolean(L, 0);
