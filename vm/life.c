@@ -418,7 +418,8 @@ void life_begin(struct vstate *vs, struct proc *p) {
     tidy_begin(vs);
     if (vs->strings != (vs->wippy ? STRINGS_WIPPY : STRINGS_PLAIN))
         vs->env_clean = false; /* begins with the methods of its dialect */
-    if (vs->jit_on)            /* LuaJIT has turned it off if there was no room */
+    /* LuaJIT turns it off in a state that finds no room for machine code: there may be some now. */
+    if (vs->jit_on)
         luaJIT_setmode(vs->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_ON);
     else if (h && h->jit == VM_JIT_ON)
         turn_jit_on(vs);

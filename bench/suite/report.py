@@ -3,7 +3,7 @@ import json
 import os
 
 from . import svg
-from .figures import MISSED, Results, check_targets, times_as_good
+from .figures import MISSED, MISSED_MUST, Results, check_targets, times_as_good
 from .workloads import WORKLOADS
 
 TEXTS = {workload.name: workload.text for workload in WORKLOADS}
@@ -83,7 +83,7 @@ def causes(rows):
     for row in rows:
         if row["status"] in MISSED and "cause" in row:
             missed.setdefault((target_name(row), row["cause"]), []).append(
-                "%s of %s" % (measured(row), limit(row, "goal" if row.get("goal") is not None else "must")))
+                "%s of %s" % (measured(row), limit(row, "must" if row["status"] == MISSED_MUST else "goal")))
     if missed:
         yield "What is in the way of those that were missed, musts and goals:"
         yield ""

@@ -9,7 +9,8 @@
  * unwinder reads, are under the lock.
  */
 #include <pthread.h>
-#include <time.h>
+
+#include "lj_coarse.h"
 
 #define AREA_SIZE ((size_t)64 << 10)
 #define CHUNK_AREAS 64
@@ -48,13 +49,6 @@ static void *area_in(Chunk *c)
   return (char *)c + i * AREA_SIZE;
 }
 
-static uint32_t area_ms(void)
-{
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-  return ((uint32_t)now.tv_sec * 1000 + (uint32_t)now.tv_nsec / 1000000) | 1;
-}
-
 /* As near to LuaJIT's own code as mcode_alloc's, but at a multiple of its size, so that no room is lost in between. */
 static Chunk *chunk_map(jit_State *J)
 {
@@ -74,11 +68,13 @@ static Chunk *chunk_map(jit_State *J)
 /* A first chunk, or another one. Raises a trace error when there is no room near enough to LuaJIT's own code. */
 static Chunk *chunk_new(jit_State *J)
 {
-  uint32_t full = __atomic_load_n(&chunks_full, __ATOMIC_RELAXED), now = area_ms();
-  Chunk *c = full && now - full < CHUNK_REST_MS ? NULL : chunk_map(J);
+  uint32_t full = __atomic_load_n(&chunks_full, __ATOMIC_RELAXED), now = coarse_ms() | 1;
+  Chunk *c;
+  if (full && now - full < CHUNK_REST_MS)
+    lj_trace_err(J, LJ_TRERR_MCODEAL);
+  c = chunk_map(J);
   if (!c) {
-    if (!full || now - full >= CHUNK_REST_MS)
-      __atomic_store_n(&chunks_full, now, __ATOMIC_RELAXED);
+    __atomic_store_n(&chunks_full, now, __ATOMIC_RELAXED);
     lj_trace_err(J, LJ_TRERR_MCODEAL);
   }
   __atomic_store_n(&chunks_full, 0, __ATOMIC_RELAXED);

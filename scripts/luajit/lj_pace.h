@@ -10,8 +10,7 @@
 #ifndef LJ_PACE_H
 #define LJ_PACE_H
 
-#include <time.h>
-
+#include "lj_coarse.h"
 #include "lj_obj.h"
 
 #define PACE_SOON_MS 10
@@ -45,10 +44,7 @@ static void pace_sweepstr(global_State *g)
 static void pace_next(global_State *g)
 {
   GCSize room = 0;
-  struct timespec now;
-  uint32_t ms;
-  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-  ms = (uint32_t)now.tv_sec * 1000 + (uint32_t)now.tv_nsec / 1000000;
+  uint32_t ms = coarse_ms();
   if (ms - g->gc.ended <= PACE_SOON_MS && g->gc.pause >= LUAI_GCPAUSE && g->gc.estimate < PACE_LARGE) {
     room = g->gc.room ? 2 * g->gc.room : PACE_FIRST;
     if (room > PACE_MOST)

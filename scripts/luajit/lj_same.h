@@ -14,13 +14,6 @@ static LJ_AINLINE uint64_t same_word(const char *p)
   return v;
 }
 
-static LJ_AINLINE uint32_t same_half(const char *p)
-{
-  uint32_t v;
-  memcpy(&v, p, sizeof v);
-  return v;
-}
-
 /* Words at a time, the last one overlapping the one before. */
 static LJ_AINLINE int same_bytes(const char *a, const char *b, MSize n)
 {
@@ -28,7 +21,7 @@ static LJ_AINLINE int same_bytes(const char *a, const char *b, MSize n)
   if (n < 4)
     return a[0] == b[0] && a[n >> 1] == b[n >> 1] && a[n - 1] == b[n - 1];
   if (n < 8)
-    return same_half(a) == same_half(b) && same_half(a + n - 4) == same_half(b + n - 4);
+    return lj_getu32(a) == lj_getu32(b) && lj_getu32(a + n - 4) == lj_getu32(b + n - 4);
   if (n > 64)
     return memcmp(a, b, n) == 0;
   for (i = 0; i + 8 < n; i += 8)

@@ -284,20 +284,15 @@ static void tp_learn(struct tp_put *p, const GCtab *t, const char *head, uint32_
     char shape[TP_RECORD_HEAD + TP_NAMES_BYTES + TP_NAMES_MAX];
     GCtab *of;
     uint32_t i;
-    if (t->hmask > 255 || !tp_met_before(p->L, p->cache, key->sid & (TP_CACHE - 1), key->sid ^ t->hmask))
+    if (t->asize > 0 || t->hmask > 255 || !tp_met_before(p->L, p->cache, key->sid & (TP_CACHE - 1), key->sid ^ t->hmask))
         return;
     memcpy(shape, head, len);
     for (i = 0; i < n; i++)
         shape[len + i] = (char)(names[i].node - noderef(t->node));
-    of = lj_tab_new(p->L, 0, hsize2hbits(t->hmask + 1));
-    for (i = 0; i <= t->hmask; i++) {
-        Node *node = &noderef(of->node)[i];
-        node->key = noderef(t->node)[i].key;
-        if (!tvisnil(&noderef(t->node)[i].val))
-            setboolV(&node->val, 1);
-        else
-            setnilV(&node->key);
-    }
+    of = lj_tab_dup(p->L, t);
+    for (i = 0; i <= of->hmask; i++)
+        if (!tvisnil(&noderef(of->node)[i].val))
+            setboolV(&noderef(of->node)[i].val, 1);
     tp_keep(p->L, p->cache, key->sid & (TP_CACHE - 1), lj_str_new(p->L, shape, len + n), of);
 }
 
