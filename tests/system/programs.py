@@ -32,6 +32,11 @@ def entry(name, text):
     return "  - name: %s\n    kind: process.lua\n    source: |\n%s\n" % (name, indent(text))
 
 
+def main(body):
+    """The text of an entry whose main has this body."""
+    return "local function main(...)\n%s\nend\nreturn { main = main }\n" % body
+
+
 def service(name, process, lifecycle="", more=""):
     return "  - {name: %s, kind: process.service, process: %s, host: processes, lifecycle: {auto_start: true%s}%s}\n" % (
         name, process, ", " + lifecycle if lifecycle else "", ", " + more if more else "")

@@ -13,13 +13,9 @@ import unittest
 import urllib.error
 import urllib.request
 
-from programs import HEAD, PATIENCE, ROOT, TROUPE, TROUPED, Case, entry, service
+from programs import HEAD, PATIENCE, ROOT, TROUPE, TROUPED, Case, entry, main, service
 
 WAIT = "process.events():receive()"
-
-
-def main(body):
-    return "local function main(...)\n%s\nend\nreturn { main = main }\n" % body
 
 
 def waiting(name="waiter"):

@@ -13,7 +13,7 @@ import threading
 import time
 import unittest
 
-from programs import HEAD, PATIENCE, TROUPE, TROUPED, Case, entry, service
+from programs import HEAD, PATIENCE, TROUPE, TROUPED, Case, entry, main, service
 
 WAIT = "process.events():receive()"
 # Stands in for journald: a socket where libsystemd looks for it, in a /run that only this program and its child see. Writes
@@ -55,10 +55,6 @@ while True:
     print("JOURNAL", json.dumps(fields(data)), flush=True)
 sys.exit(child.returncode)
 """
-
-
-def main(body):
-    return "local function main(...)\n%s\nend\nreturn { main = main }\n" % body
 
 
 def own_run():

@@ -11,14 +11,10 @@ import socket
 import time
 import unittest
 
-from programs import FREE_AT_ONCE, HEAD, PATIENCE, TROUPE, Case, entry, service
+from programs import FREE_AT_ONCE, HEAD, PATIENCE, TROUPE, Case, entry, main, service
 
 HEAD = HEAD.replace('{socket: ""}', "{socket: control.sock}")
 WAIT = "process.events():receive()"
-
-
-def main(body):
-    return "local function main(...)\n%s\nend\nreturn { main = main }\n" % body
 
 
 def said(word):

@@ -7,11 +7,7 @@ import signal
 import subprocess
 import unittest
 
-from programs import HEAD, PATIENCE, TROUPE, Case, entry, service
-
-
-def main(body):
-    return "local function main(...)\n%s\nend\nreturn { main = main }\n" % body
+from programs import HEAD, PATIENCE, TROUPE, Case, entry, main, service
 
 
 class Results(Case):

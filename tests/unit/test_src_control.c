@@ -7,6 +7,7 @@
 #include "src/procs.h"
 #include "src/rows.h"
 #include "src/table.h"
+#include "tests/support/rnd.h"
 #include "tests/support/schedbox.h"
 
 /* --- requests ----------------------------------------------------------------------------------------------------- */
