@@ -36,8 +36,8 @@ enum { PS_HOST, PS_ENTRY, PS_SORT, PS_REVERSE, PS_LIMIT, PS_JSON, PS_SOCKET, PS_
 static const struct option_def ps_defs[] = {
     [PS_HOST] = {"host", 'H', "HOST", false, "only those of this host"},
     [PS_ENTRY] = {"entry", 'e', "ENTRY", false, "only those that run this entry"},
-    [PS_SORT] = {"sort", 's', "COLUMN", false,
-                 "pid, entry, state, mailbox, memory, reductions, age; numbers downwards"},
+    [PS_SORT] = {"sort", 's', "pid|entry|state|mailbox|memory|reductions|age", false,
+                 "by this column (pid); numbers downwards"},
     [PS_REVERSE] = {"reverse", 'r', NULL, false, "the other way round"},
     [PS_LIMIT] = {"limit", 'n', "N", false, "only the first N"},
     [PS_JSON] = OPTION_JSON,

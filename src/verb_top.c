@@ -22,9 +22,8 @@ enum { TOP_INTERVAL, TOP_SORT, TOP_HOST, TOP_ENTRY, TOP_LIMIT, TOP_COUNT, TOP_SO
 
 static const struct option_def defs[] = {
     [TOP_INTERVAL] = {"interval", 'i', "DURATION", false, "how often to look (2s)"},
-    [TOP_SORT] =
-        {"sort", 's', "COLUMN", false,
-         "memory, mailbox, rate (reductions a second), messages, reductions, age, state, entry or pid"},
+    [TOP_SORT] = {"sort", 's', "pid|entry|state|mailbox|memory|reductions|rate|messages|age", false,
+                  "by this column (memory); rate and messages: reductions and messages in a second"},
     [TOP_HOST] = {"host", 'H', "HOST", false, "only processes of this host"},
     [TOP_ENTRY] = {"entry", 'e', "ENTRY", false, "only those that run this entry"},
     [TOP_LIMIT] = {"limit", 'n', "N", false, "so many rows; else as many as fit (20 when not on a terminal)"},

@@ -99,6 +99,8 @@ class Interactive:
                                  ("trouped --config on", ["--config", "one.yaml"]),
                                  ("trouped --config=on", ["--config=one.yaml"]),
                                  ("trouped --print", ["--print-config"]),
+                                 ("troupe ps --sort mai", ["ps", "--sort", "mailbox"]),
+                                 ("troupe top --sort=ra", ["top", "--sort=rate"]),
                                  ("trouped --set shutdown.t", ["--set", "shutdown.timeout="]),
                                  ("troupe --socket x ping --he", ["--socket", "x", "ping", "--help"])):
             self.assertEqual(self.completed(typed), arguments)
