@@ -63,16 +63,16 @@ static void close_batch(struct epoch_reader *r) {
 }
 
 void epoch_collect(struct epoch_reader *r) {
-    if (!r->closed.head) {
-        if (!r->open.head)
+    while (r->closed.head || r->open.head) {
+        if (!r->closed.head)
+            close_batch(r);
+        os_lock(&r->epoch->lock);
+        bool ok = passed(r->epoch, r->closed.stamp);
+        os_unlock(&r->epoch->lock);
+        if (!ok)
             return;
-        close_batch(r);
-    }
-    os_lock(&r->epoch->lock);
-    bool ok = passed(r->epoch, r->closed.stamp);
-    os_unlock(&r->epoch->lock);
-    if (ok)
         release_all(r, &r->closed);
+    }
 }
 
 void epoch_retire(struct epoch_reader *r, struct epoch_item *item,
@@ -89,11 +89,8 @@ void epoch_retire(struct epoch_reader *r, struct epoch_item *item,
 }
 
 void epoch_part(struct epoch_reader *r) {
-    while (r->closed.head || r->open.head) {
-        epoch_collect(r);
-        if (r->closed.head)
-            os_yield();
-    }
+    for (epoch_collect(r); r->closed.head; epoch_collect(r))
+        os_yield();
     os_lock(&r->epoch->lock);
     struct epoch_reader **at = &r->epoch->readers;
     while (*at != r)

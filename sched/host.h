@@ -114,11 +114,12 @@ struct worker {
     _Atomic uint64_t ticker_seq;     /* written by the ticker: run_seq at its last look; relaxed */
     _Atomic int64_t ticker_since_ns; /* written by the ticker: since when that is unchanged; relaxed */
     bool ticker_stuck;               /* ticker only: it counts as stuck, a spare works in its place */
-    int64_t idle_due;                /* when hooks.worker_idle is called; OS_NEVER: not; its own thread */
-    uint64_t idle_seen;              /* dispatches when that was set last */
-    void *user;                      /* of whoever set hooks.worker_started; its own thread */
-    _Atomic uint32_t begun;          /* futex: 1 = its thread looks for work, or did; release, acquire */
-    bool joinable;                   /* under the host's workers_lock: its thread was not joined yet */
+    unsigned spins;                  /* looks around before it parks; its own thread */
+    int64_t idle_due;       /* when it counts as idle, see node_hooks; OS_NEVER: not; its own thread */
+    uint64_t idle_seen;     /* dispatches when that was set last */
+    void *user;             /* of whoever set hooks.worker_started; its own thread */
+    _Atomic uint32_t begun; /* futex: 1 = its thread looks for work, or did; release, acquire */
+    bool joinable;          /* under the host's workers_lock: its thread was not joined yet */
 
     _Alignas(64) _Atomic uint32_t token; /* futex: 1 = woken */
     struct worker_stats stats;

@@ -34,7 +34,7 @@ struct node_hooks {
     /* A worker that has run something since has nothing to do; from idle_ns after that on. Short: work that comes meanwhile
      * waits. Returns in how many ns to be called again though nothing is run, OS_NEVER: not. Worker thread. */
     int64_t (*worker_idle)(struct worker *w);
-    int64_t idle_ns;
+    int64_t idle_ns; /* also after which a worker releases the last of what it has retired (sched/epoch.h) */
 };
 
 struct node {

@@ -72,6 +72,12 @@ static inline void os_lock(pthread_mutex_t *m) {
 
 #endif
 
+/* Does not wait; false: somebody else has it. */
+static inline bool os_trylock(pthread_mutex_t *m) {
+    det_point("try to lock");
+    return pthread_mutex_trylock(m) == 0;
+}
+
 static inline void os_unlock(pthread_mutex_t *m) {
     pthread_mutex_unlock(m);
     det_point("unlocked");

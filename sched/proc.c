@@ -163,8 +163,6 @@ enum send_status proc_cancel(struct sched_thread *t, struct pid to, struct pid f
 static void cell_release(struct epoch_item *item, void *owner) {
     struct sched_thread *t = owner;
     struct proc *p = (struct proc *)((char *)item - offsetof(struct proc, retire));
-    if (p->behaviour->release)
-        p->behaviour->release(p);
     if (t->free_count >= CELLS_KEPT) {
         mem_free(p);
         return;

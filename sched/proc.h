@@ -72,8 +72,6 @@ struct behaviour {
     enum step (*step)(struct proc *p);
     /* The process has ended, its pid is gone, everybody has been told: frees what `data` holds. Called once. */
     void (*close)(struct proc *p);
-    /* No thread can see `p` any more: drops what inspectors may have read (the label). May be NULL. */
-    void (*release)(struct proc *p);
     /* Its pid is gone and its outcome known, but nobody has been told yet. May be NULL. */
     void (*ending)(struct proc *p);
 };

@@ -21,7 +21,8 @@
 #define NAMES_BUCKETS TUNE(1u << 16, 8u) /* fixed: a million names make chains of sixteen */
 #define LATER_MAX TUNE(32, 2)            /* processes collected before they are put behind the overflow */
 #define COMMON_EVERY TUNE(64, 2)         /* dispatches after which the common queues come first */
-#define SPINS TUNE(40, 1)                /* looks around before a worker parks */
+#define SPINS_MOST TUNE(40u, 1u)         /* looks around before a worker parks, while that finds something; */
+#define SPINS_LEAST TUNE(4u, 1u)         /* and where it has not for a while */
 #define EXIT_NOTE_TRIES                                                                                      \
     1000 /* for the memory of an EXIT or of a spawn's answer, each after giving the processor away */
 #define STUCK_NS INT64_C(100000000) /* in one process for so long: a spare worker takes the place */

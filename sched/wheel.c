@@ -7,6 +7,7 @@
 #define STEP_BITS 6 /* a slot is 2^STEP_BITS of the level below */
 #define MOVED_AT_ONCE 64
 #define TICK_MAX ((uint64_t)INT64_MAX >> WHEEL_TICK_SHIFT) /* 46 bits: less than the levels have */
+#define NO_TICK UINT64_MAX
 
 void wheel_init(struct wheel *w, int64_t now_ns) {
     memset(w, 0, sizeof *w);
@@ -70,39 +71,37 @@ static unsigned slots_ahead(const uint64_t used[static WHEEL_SLOTS / 64], unsign
 }
 
 /*
- * When there is something to do for a level: to fire its next slot, or, above the lowest, to move down some timers of the slot
- * that comes next: from when the one before it begins, at each step of the level below.
+ * The tick after now at which there is something to do for a level: to fire its next slot, or, above the lowest, to move down some
+ * timers of the slot that comes next: from when the one before it begins, at each step of the level below. NO_TICK: it is empty.
  */
-static bool level_event(const struct wheel *w, unsigned level, uint64_t *tick) {
+static uint64_t level_event(const struct wheel *w, unsigned level) {
     uint64_t here = slot_at(w->now, level);
     unsigned ahead = slots_ahead(w->used[level], here % WHEEL_SLOTS);
     if (ahead == 0)
-        return false;
+        return NO_TICK;
     if (level == 0)
-        *tick = w->now + ahead;
-    else if (ahead == 1)
-        *tick = (slot_at(w->now, level - 1) + 1) << ((level - 1) * STEP_BITS);
-    else
-        *tick = (here + ahead - 1) << (level * STEP_BITS);
-    return true;
+        return w->now + ahead;
+    if (ahead == 1)
+        return (slot_at(w->now, level - 1) + 1) << ((level - 1) * STEP_BITS);
+    return (here + ahead - 1) << (level * STEP_BITS);
 }
 
-/* The first tick after now at which there is something to do; false when the wheel is empty. */
-static bool next_event(const struct wheel *w, uint64_t *tick) {
-    bool found = false;
-    uint64_t at;
+/* The same for all levels. */
+static uint64_t next_event(const struct wheel *w) {
+    uint64_t first = NO_TICK;
     for (unsigned level = 0; level < WHEEL_LEVELS; level++) {
-        if (level_event(w, level, &at) && (!found || at < *tick)) {
-            *tick = at;
-            found = true;
-        }
+        uint64_t tick = level_event(w, level);
+        if (tick < first)
+            first = tick;
     }
-    return found;
+    return first;
 }
 
-static void publish_next(struct wheel *w) {
-    uint64_t tick;
-    int64_t ns = next_event(w, &tick) ? (int64_t)(tick << WHEEL_TICK_SHIFT) : WHEEL_NEVER;
+static int64_t event_ns(uint64_t tick) {
+    return tick == NO_TICK ? WHEEL_NEVER : (int64_t)(tick << WHEEL_TICK_SHIFT);
+}
+
+static void publish(struct wheel *w, int64_t ns) {
     atomic_store_explicit(&w->next_ns, ns, memory_order_relaxed);
 }
 
@@ -122,11 +121,9 @@ void wheel_start(struct wheel *w, struct timer *tm, int64_t due_ns) {
     tm->pending = true;
     insert(w, tm);
     change_count(w, 1);
-    int64_t ns = (int64_t)(tm->tick << WHEEL_TICK_SHIFT);
-    if (tm->level == 0 && ns < wheel_next(w))
-        atomic_store_explicit(&w->next_ns, ns, memory_order_relaxed);
-    else if (tm->level != 0)
-        publish_next(w);
+    int64_t ns = event_ns(level_event(w, tm->level));
+    if (ns < wheel_next(w))
+        publish(w, ns);
     os_unlock(&w->lock);
 }
 
@@ -140,7 +137,7 @@ bool wheel_stop(struct timer *tm) {
         unlink_timer(w, tm);
         tm->pending = false;
         change_count(w, -(size_t)1);
-        publish_next(w); /* or an idle daemon would wake up for nothing */
+        publish(w, event_ns(next_event(w))); /* or an idle daemon would wake up for nothing */
     }
     os_unlock(&w->lock);
     return was;
@@ -183,15 +180,16 @@ static size_t handle_now(struct wheel *w, struct sched_thread *t) {
 size_t wheel_fire(struct wheel *w, struct sched_thread *t, int64_t now_ns) {
     uint64_t until = (uint64_t)now_ns >> WHEEL_TICK_SHIFT;
     size_t fired = 0;
-    os_lock(&w->lock);
+    if (!os_trylock(&w->lock))
+        return 0;
     uint64_t tick;
-    while (next_event(w, &tick) && tick <= until) {
+    while ((tick = next_event(w)) <= until) {
         w->now = tick;
         fired += handle_now(w, t);
     }
     if (until > w->now)
-        w->now = until;
-    publish_next(w);
+        w->now = until; /* passes no event: `tick` stays the next one */
+    publish(w, event_ns(tick));
     os_unlock(&w->lock);
     return fired;
 }

@@ -61,7 +61,10 @@ void wheel_start(struct wheel *w, struct timer *tm, int64_t due_ns);
 /* Stops it; true when it was pending, false when it has fired (or never ran): its signal is then on the way or was. */
 bool wheel_stop(struct timer *tm);
 
-/* Fires what is due at `now_ns`; returns how many. Any thread. */
+/*
+ * Fires what is due at `now_ns`; returns how many. Does not wait for another thread that is at the wheel, and fires nothing then:
+ * wheel_next tells afterwards whether there is something left. Any thread.
+ */
 size_t wheel_fire(struct wheel *w, struct sched_thread *t, int64_t now_ns);
 
 /* When to look again. */

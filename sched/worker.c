@@ -65,23 +65,28 @@ static void is_awake(struct worker *w, int64_t now) {
     falls_asleep(w, -now);
 }
 
-/* Sleeps until `due`, or until somebody has work; hooks.worker_idle is called in between. */
-static int64_t sleep_until(struct worker *w, int64_t now, int64_t due) {
+/* It has had nothing to do for a while. */
+static void is_idle(struct worker *w, int64_t now) {
     const struct node_hooks *hooks = &w->host->node->hooks;
+    epoch_collect(&w->thread.reader);
+    int64_t again = hooks->worker_idle ? hooks->worker_idle(w) : OS_NEVER;
+    w->idle_due = again == OS_NEVER ? OS_NEVER : now + again;
+}
+
+/* Sleeps until `due`, or until somebody has work; is_idle in between. */
+static int64_t sleep_until(struct worker *w, int64_t now, int64_t due) {
     uint64_t dispatches = atomic_load_explicit(&w->stats.dispatches, memory_order_relaxed);
-    if (hooks->worker_idle && w->idle_seen != dispatches) {
+    if (w->idle_seen != dispatches) {
         w->idle_seen = dispatches;
         if (w->idle_due == OS_NEVER)
-            w->idle_due = now + hooks->idle_ns;
+            w->idle_due = now + w->host->node->hooks.idle_ns;
     }
     /* acquire: partner is worker_unpark */
     while (!atomic_load_explicit(&w->token, memory_order_acquire) && now < due) {
         os_wait(&w->token, 0, due < w->idle_due ? due : w->idle_due);
         now = os_now();
-        if (now >= w->idle_due && !atomic_load_explicit(&w->token, memory_order_relaxed)) {
-            int64_t again = hooks->worker_idle(w);
-            w->idle_due = again == OS_NEVER ? OS_NEVER : now + again;
-        }
+        if (now >= w->idle_due && !atomic_load_explicit(&w->token, memory_order_relaxed))
+            is_idle(w, now);
     }
     return now;
 }
@@ -89,7 +94,6 @@ static int64_t sleep_until(struct worker *w, int64_t now, int64_t due) {
 static void park(struct worker *w) {
     struct host *h = w->host;
     uint64_t bit = UINT64_C(1) << w->index;
-    epoch_collect(&w->thread.reader);
     atomic_store_explicit(&w->token, 0, memory_order_relaxed);
     det_point("park: token cleared");
     /* seq_cst: partner is host_notify */
@@ -190,10 +194,11 @@ static inline void pause_cpu(void) {
 #endif
 }
 
-/* Its own queue is empty. */
+/* Its own queue is empty. Looks as often as it was worth lately: half as often after each time that found nothing. */
 static struct proc *look_around(struct worker *w) {
     struct proc *p = NULL;
-    for (int spin = 0; spin < SPINS && !p; spin++) {
+    unsigned spin = 0;
+    for (; spin < w->spins && !p; spin++) {
         fire_timers(w);
         take_injected(w);
         host_take_overflow(w);
@@ -203,6 +208,10 @@ static struct proc *look_around(struct worker *w) {
         for (int i = 0; !p && i < 16; i++)
             pause_cpu();
     }
+    if (!p)
+        w->spins = w->spins / 2 > SPINS_LEAST ? w->spins / 2 : SPINS_LEAST;
+    else if (spin > 1)
+        w->spins = SPINS_MOST;
     if (p && runq_len(&w->runq))
         host_notify(w->host); /* there is more than one can do: the next worker, who then does the same */
     return p;
@@ -332,6 +341,7 @@ struct worker *worker_new(struct host *h, unsigned index) {
     w->thread.node = h->node;
     w->thread.worker = w;
     w->idle_due = OS_NEVER;
+    w->spins = SPINS_MOST;
     pthread_mutex_init(&w->id_lock, NULL);
     wheel_init(&w->wheel, os_now());
     return w;

@@ -17,6 +17,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "tests/support/rnd.h"
 #include "tests/support/schedbox.h"
 
 enum { BOARD = 512, NAMES = 48, TIMERS = 3, SENDERS = 64, WATCHED = 64, AUDITORS = 3, LIVE_MAX = 400 };

@@ -379,6 +379,8 @@ Test(sched_host, every_worker_is_ready_when_it_has_been_started_and_says_so_when
 static atomic_int idle_calls;
 static int64_t on_idle(struct worker *w) {
     cr_expect(sched_self == &w->thread);
+    cr_expect(!w->thread.reader.open.head && !w->thread.reader.closed.head,
+              "what it has retired is released");
     return atomic_fetch_add(&idle_calls, 1) == 0 ? 10 * MS
                                                  : INT64_MAX; /* twice after each time that something ran */
 }

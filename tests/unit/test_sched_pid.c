@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/support/rnd.h"
 #include "tests/support/schedbox.h"
 
 static struct pid parse(const char *s, size_t len) {

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "tests/support/rnd.h"
 #include "tests/support/schedbox.h"
 
 /* Pids as they look in life: slots that follow each other, a host, generations. */

@@ -30,7 +30,7 @@ static struct failure *killed(void) {
 
 /* --- life ------------------------------------------------------------------------------------------------------- */
 
-static atomic_int steps, closes, releases;
+static atomic_int steps, closes;
 static void life_deliver(struct proc *p, struct msg *m) {
     proc_consumed(p, m);
     msg_free(m);
@@ -43,22 +43,15 @@ static void life_close(struct proc *p) {
     cr_assert(!proc_alive(sched_self, p->pid), "the pid is gone by then");
     atomic_fetch_add(&closes, 1);
 }
-static void life_release(struct proc *p) {
-    cr_assert(atomic_load(&closes) == 1);
-    atomic_fetch_add(&releases, 1);
-}
 static atomic_int hook_ended;
 static void hook(struct proc *p) {
     cr_assert(atomic_load(&closes) == 0);
     atomic_fetch_add(&hook_ended, 1);
 }
 
-Test(sched_proc, steps_then_close_then_release) {
-    static const struct behaviour life = {.name = "life",
-                                          .deliver = life_deliver,
-                                          .step = life_step,
-                                          .close = life_close,
-                                          .release = life_release};
+Test(sched_proc, steps_then_close) {
+    static const struct behaviour life = {
+        .name = "life", .deliver = life_deliver, .step = life_step, .close = life_close};
     struct node_hooks hooks = {.ended = hook};
     struct box b = box_open(1, NULL, &hooks);
     enum spawn_status status;
@@ -73,7 +66,7 @@ Test(sched_proc, steps_then_close_then_release) {
     cr_expect(atomic_load(&steps) == 3, "the hook is called before close, and that may still be under way");
     cr_expect(!proc_alive(sched_self, pid) && box_live(&b) == 0);
     box_close(&b);
-    cr_expect(atomic_load(&closes) == 1 && atomic_load(&releases) == 1);
+    cr_expect(atomic_load(&closes) == 1);
 }
 
 Test(sched_proc, a_host_says_why_it_starts_nothing) {

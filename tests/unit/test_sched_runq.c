@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/support/rnd.h"
 #include "tests/support/schedbox.h"
 
 /* Entries are never looked into: numbers will do. */

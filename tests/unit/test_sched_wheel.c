@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "tests/support/rnd.h"
 #include "tests/support/schedbox.h"
 
 #define TICK (INT64_C(1) << WHEEL_TICK_SHIFT)
@@ -240,6 +241,21 @@ Test(sched_wheel, a_million_starts_agree_with_a_model, .timeout = 120) {
     cr_expect(events <= WHEEL_LEVELS * (size_t)TIMERS);
     wheel_destroy(&w);
     free(items);
+}
+
+Test(sched_wheel, firing_does_not_wait_for_another_thread) {
+    struct wheel *w = calloc(1, sizeof *w);
+    struct item item = {0};
+    world.now = 0;
+    wheel_init(w, 0);
+    start(w, &item, TICK);
+    pthread_mutex_lock(&w->lock);
+    cr_expect(fire_at(w, 2 * TICK) == 0);
+    pthread_mutex_unlock(&w->lock);
+    cr_expect(wheel_next(w) <= 2 * TICK, "whoever looks sees that there is something left");
+    cr_expect(wheel_fire(w, NULL, 2 * TICK) == 1 && item.fired == 1);
+    wheel_destroy(w);
+    free(w);
 }
 
 /* The owner starts and stops while another thread fires. */
