@@ -300,6 +300,9 @@ bool metrics_render(const struct metrics_source *src, struct text *out) {
         case METRIC_LOG_DROPPED:
             render_sum(out, (enum metric)m, src->log_dropped);
             break;
+        case METRIC_JIT_STATES:
+            render_sum(out, (enum metric)m, src->jit_states);
+            break;
         case METRIC_SLICES:
             render_slices(out, n);
             break;

@@ -35,6 +35,7 @@
       "Events of the module events that a subscriber had no room for.")                                      \
     X(LOG_DROPPED, "troupe_log_dropped_total", "counter",                                                    \
       "Log events and lines of print that were dropped, because their reader is slow.")                      \
+    X(JIT_STATES, "troupe_jit_states", "gauge", "Lua states that may be compiled to machine code.")          \
     X(SLICES, "troupe_slice_seconds", "histogram",                                                           \
       "How long processes ran at a time, as fine as time slices are enforced.")
 
@@ -50,7 +51,7 @@ struct metrics_source {
     /* Calls fn(ctx, …) for every service. NULL: there are none. */
     void (*each_service)(void *ud, void (*fn)(void *ctx, const char *id, uint64_t restarts), void *ctx);
     void *ud;
-    uint64_t events_dropped, log_dropped;
+    uint64_t events_dropped, log_dropped, jit_states;
 };
 
 /* Appends everything; false without memory. */

@@ -39,7 +39,8 @@ static bool metrics(void *ud, struct text *out) {
                                           .each_service = each_service,
                                           .ud = m,
                                           .events_dropped = vm_events_dropped(app_vm(m->app)),
-                                          .log_dropped = log_dropped()};
+                                          .log_dropped = log_dropped(),
+                                          .jit_states = vm_jit_states(app_vm(m->app))};
     return metrics_render(&source, out);
 }
 

@@ -188,15 +188,13 @@ void env_push_loaded(lua_State *L) {
     lua_rawseti(L, LUA_REGISTRYINDEX, REG_LOADED);
 }
 
-const struct vlib *env_module(const char *name) {
+int env_module(const char *name) {
     int index = lib_index(name);
-    return index < 0 || vlib_all[index]->flags & (VLIB_SUB | VLIB_HIDDEN) ? NULL : vlib_all[index];
+    return index < 0 || vlib_all[index]->flags & (VLIB_SUB | VLIB_HIDDEN) ? -1 : index;
 }
 
-bool env_push_module(lua_State *L, const char *name) {
-    if (!env_module(name))
-        return false;
-    int index = lib_index(name);
+void env_push_module_at(lua_State *L, int index) {
+    const char *name = vlib_all[index]->name;
     if (vlib_all[index] == &vlib_string && vstate_of(L)->wippy)
         index = lib_index(vlib_string_wippy.name);
     env_push_loaded(L);
@@ -210,7 +208,13 @@ bool env_push_module(lua_State *L, const char *name) {
             base_seed_random(L);
     }
     lua_replace(L, -2);
-    return true;
+}
+
+bool env_push_module(lua_State *L, const char *name) {
+    int index = env_module(name);
+    if (index >= 0)
+        env_push_module_at(L, index);
+    return index >= 0;
 }
 
 bool env_push_real(lua_State *L, const char *name) {
@@ -294,15 +298,16 @@ static int base_lookup(lua_State *L) {
         lua_rawset(L, 1);
         return 1;
     }
-    int index = lib_index(key);
+    int index = env_module(key);
     if (index < 0)
         return 0;
     unsigned flags = vlib_all[index]->flags;
     bool visible = flags & VLIB_GLOBAL || (flags & VLIB_WIPPY && vs->wippy);
-    if (!visible && vs->wippy && vs->entry->limited && !(flags & (VLIB_SUB | VLIB_HIDDEN)))
+    if (!visible && vs->wippy && vs->entry->limited)
         visible = require_declared(vs->entry, key);
-    if (!visible || !env_push_module(L, key))
+    if (!visible)
         return 0;
+    env_push_module_at(L, index);
     keep_global(L, 2);
     return 1;
 }

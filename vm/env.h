@@ -38,8 +38,11 @@ int env_raise(lua_State *L, const char *fmt, ...) __attribute__((format(printf, 
 /* Pushes the compiled chunk of the prelude's part vm/lua/NAME.lua. Raises when there is none. */
 void env_push_prelude(lua_State *L, const char *name);
 
-/* The built-in module of that name that programs may have; NULL: none. */
-const struct vlib *env_module(const char *name);
+/* The built-in module of that name that programs may have, by its index in vlib_all; -1: none. */
+int env_module(const char *name);
+
+/* As env_push_module, of one of these. */
+void env_push_module_at(lua_State *L, int index);
 
 /* Pushes this process' table of loaded modules: name, or "import:" and the id of a library -> value. */
 void env_push_loaded(lua_State *L);

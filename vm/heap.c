@@ -31,7 +31,7 @@ static size_t luaJIT_room(lua_State *L) {
 struct more {
     struct block block; /* its places are counted from here */
     size_t size;
-    /* Freed pieces that lie outside, by their words as in a block; each begins with the address of the next one. */
+    /* Freed pieces that lie outside: whole words as in a block, too; each begins with the address of the next one. */
     void *spare[BLOCK_CLASSES];
 };
 #define MORE_HEAD ((sizeof(struct more) + 15) & ~(size_t)15)
@@ -175,7 +175,6 @@ static inline bool spare_keep(struct vstate *vs, void *piece, size_t words) {
     return true;
 }
 
-/* A piece's words tell jemalloc enough: all sizes of that many words are in the same one of its classes. */
 void heap_trim(struct vstate *vs) {
     for (size_t words = 1; vs->kept && words <= BLOCK_CLASSES; words++)
         for (void *piece; (piece = spare_again(vs, words));)
@@ -192,7 +191,7 @@ static __attribute__((noinline)) void *take_new(struct vstate *vs, size_t bytes)
         open_more(vs);
     if (vs->more && (p = block_cut(&vs->more->block, vs->more, words)))
         return p;
-    if ((p = mem_alloc(bytes)))
+    if ((p = mem_alloc(words * BLOCK_WORD)))
         vs->outside++;
     return p;
 }
@@ -212,7 +211,7 @@ static void *resize(struct vstate *vs, void *ptr, size_t osize, size_t nsize) {
     void *base = NULL;
     struct block *b = ptr ? block_of(vs, ptr, &base) : NULL;
     if (ptr && !b)
-        return mem_realloc(ptr, nsize);
+        return mem_realloc(ptr, block_words(nsize) * BLOCK_WORD);
     if (ptr && block_resize(b, base, ptr, osize, nsize))
         return ptr;
     void *p = take(vs, nsize);
@@ -249,8 +248,9 @@ static __attribute__((noinline)) void give(struct vstate *vs, void *ptr, size_t 
         block_give(b, base, ptr, size);
     } else if (ptr) {
         vs->outside--;
-        if (!spare_keep(vs, ptr, block_words(size)))
-            mem_free_sized(ptr, size);
+        size_t words = block_words(size);
+        if (!spare_keep(vs, ptr, words))
+            mem_free_sized(ptr, words * BLOCK_WORD);
     }
 }
 

@@ -90,11 +90,14 @@ static int luaJIT_only_memory(lua_State *L) {
  * thousand states are 1.7 GB, and faulting those in page by page took 4 times as long as making the states. Messages
  * up to 128 KiB are cached per thread; so are more small blocks than by default, since collectors free and programs take
  * them by hundreds in turn (workload table: 7 %). What is cut from an unused extent may be 256 times as small, not 64
- * times: else what a worker has at hand (AT_HAND) would serve large requests only. (The programs have a thread in the
+ * times: else what a worker has at hand (AT_HAND) would serve large requests only. First blocks of states (HEAP_BLOCK) are cut by
+ * eight, not two: half of the arena's work for them (timers, CPU with two workers: 0.93 times). (The programs have a thread in the
  * background that gives memory back: src/room.c.)
  */
 const char *malloc_conf = "thp:always,metadata_thp:auto,tcache_max:131072,"
-                          "tcache_nslots_small_max:2000,lg_tcache_nslots_mul:4,lg_extent_max_active_fit:8";
+                          "tcache_nslots_small_max:2000,lg_tcache_nslots_mul:4,lg_extent_max_active_fit:8,"
+                          "slab_sizes:14336-14336:28";
+_Static_assert(HEAP_BLOCK == 14336, "slab_sizes names the size of first blocks");
 #endif
 
 /* --- making ------------------------------------------------------------------------------------------------------- */

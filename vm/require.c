@@ -74,15 +74,17 @@ void require_push_chunk(lua_State *L, struct vstate *vs, const char *id) {
 /* Pushes the built-in module `name`; or a text why there is none for this code, and returns false. */
 static bool push_builtin(lua_State *L, struct vstate *vs, const struct ventry *own, const char *name) {
     const struct ventry *e = own ? own : vs->entry;
-    const struct vlib *lib = env_module(name);
-    if (lib && !(lib->flags & VLIB_ALWAYS) && !(own && own->limited && require_declared(own, name)) &&
-        !require_declared(vs->entry, name)) {
+    int module = env_module(name);
+    if (module >= 0 && !(vlib_all[module]->flags & VLIB_ALWAYS) &&
+        !(own && own->limited && require_declared(own, name)) && !require_declared(vs->entry, name)) {
         lua_pushfstring(L, "module '%s' not found: entry %s has a list `modules:` without it; add it there",
                         name, (own && own->limited ? own : vs->entry)->id);
         return false;
     }
-    if (lib)
-        return env_push_module(L, name);
+    if (module >= 0) {
+        env_push_module_at(L, module);
+        return true;
+    }
     if (strcmp(name, "table.new") == 0 || strcmp(name, "table.clear") == 0) {
         env_push_module(L, "table");
         lua_getfield(L, -1, name + 6);

@@ -363,6 +363,28 @@ static int64_t coarse_tick(const struct vstate *vs) {
     return atomic_load_explicit(&vs->vm_node->tick, memory_order_relaxed);
 }
 
+/* Not only interrupted early because a timer was due: others often are. */
+static bool used_up_its_slice(struct proc *p) {
+    return worker_held_ns(sched_self->worker, os_now()) >= host_limit(p->host, time_slice_ns);
+}
+
+/* After a step that began when the coarse clock showed `tick`: whether the state should get machine code. */
+static void look_at_work(struct proc *p, struct vstate *vs, enum step s, int64_t tick) {
+    if (s == STEP_EXIT || (s == STEP_AGAIN && vs->tidy.running))
+        return;
+    if (s == STEP_AGAIN && used_up_its_slice(p)) {
+        life_consider_jit(vs, true);
+        return;
+    }
+    if (vs->jit_on)
+        return;
+    vs->steps++;
+    if (tick != coarse_tick(vs)) {
+        vs->ticks++;
+        life_consider_jit(vs, false);
+    }
+}
+
 enum step task_step(struct proc *p) {
     struct vstate *volatile vs = p->data;
     const int64_t tick = coarse_tick(vs);
@@ -391,16 +413,7 @@ enum step task_step(struct proc *p) {
     vm_account(vs);
     if (vs->pressed && vs->memory < vs->memory_limit / 4)
         heap_relax(vs);
-    if (s == STEP_AGAIN) {
-        if (!vs->tidy.running)
-            life_consider_jit(vs, true);
-    } else if (!vs->jit_on && s != STEP_EXIT) {
-        vs->steps++;
-        if (tick != coarse_tick(vs)) {
-            vs->ticks++;
-            life_consider_jit(vs, false);
-        }
-    }
+    look_at_work(p, vs, s, tick);
     return s;
 }
 

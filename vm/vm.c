@@ -64,6 +64,10 @@ bool vm_compiles(const struct vm *vm) {
     return vm->compiles;
 }
 
+uint64_t vm_jit_states(const struct vm *vm) {
+    return atomic_load_explicit(&vm->jit_states, memory_order_relaxed);
+}
+
 uint64_t vm_events_dropped(const struct vm *vm) {
     return bus_dropped(vm->bus);
 }

@@ -129,6 +129,9 @@ int64_t vm_worker_idle(struct worker *w);
 /* Whether Lua is compiled to machine code at all: not where the kernel forbids it. Found out by vm_create. */
 bool vm_compiles(const struct vm *vm);
 
+/* In how many states it may be at present, pooled ones included. Any thread. */
+uint64_t vm_jit_states(const struct vm *vm);
+
 /* true when compiled loops of the LuaJIT we run with can be interrupted; found out by vm_create. */
 bool vm_preempts_compiled(const struct vm *vm);
 

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "src/http.h"
 #include "src/metrics.h"
+#include "tests/support/rnd.h"
 #include "tests/support/schedbox.h"
 
 /* --- text --------------------------------------------------------------------------------------------------------- */
@@ -129,12 +130,13 @@ static void services(void *ud, void (*fn)(void *ctx, const char *id, uint64_t re
 Test(src_metrics, services_and_sums_come_from_the_caller) {
     struct box b = box_open(1, NULL, NULL);
     const struct metrics_source src = {
-        .node = b.node, .each_service = services, .events_dropped = 5, .log_dropped = 6};
+        .node = b.node, .each_service = services, .events_dropped = 5, .log_dropped = 6, .jit_states = 7};
     cr_assert(metrics_render(&src, &page));
     EXPECT("troupe_service_restarts_total{service=\"app:db.service\"}", 3);
     EXPECT("troupe_service_restarts_total{service=\"app:web.service\"}", 0);
     EXPECT("troupe_events_dropped_total", 5);
     EXPECT("troupe_log_dropped_total", 6);
+    EXPECT("troupe_jit_states", 7);
     box_close(&b);
 }
 

@@ -115,14 +115,17 @@ Test(heap, what_a_busy_state_frees_is_kept_until_it_is_trimmed) {
     close_state(vs);
 }
 
-/* What is not given back: pieces where they are counted; AddressSanitizer keeps what is freed for a while. */
+/*
+ * What is not given back: pieces where they are counted, since AddressSanitizer keeps what is freed for a while; so does valgrind,
+ * up to 20 MB.
+ */
 #ifdef TROUPE_FAULT
 enum { LEAK_MOST = 0 };
 static long held(void) {
     return mem_fault_live();
 }
 #else
-enum { LEAK_MOST = 12 * 1024 };
+enum { LEAK_MOST = 24 * 1024 };
 static long held(void) {
     long pages = 0;
     FILE *f = fopen("/proc/self/statm", "r");
