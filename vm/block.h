@@ -57,7 +57,7 @@ static inline void *block_cut(struct block *b, void *block, size_t words) {
     return piece;
 }
 
-/* A whole word: half of an address that stood there would differ between two blocks by more than their distance (image.h). */
+/* A whole word: nothing of an address that stood there stays beside it (image.h). */
 static inline void block_keep(struct block *b, void *block, size_t place, size_t words) {
     *(uint64_t *)block_at(block, place) = b->free[words - 1];
     b->free[words - 1] = (uint16_t)place;
@@ -84,6 +84,15 @@ static inline void block_give(struct block *b, void *block, void *piece, size_t 
         n = words < BLOCK_CLASSES ? words : BLOCK_CLASSES;
         block_keep(b, block, place, n);
     }
+}
+
+/* Zeros in all that is free, but for the places that make up the lists. */
+static inline void block_scrub(struct block *b, void *block) {
+    for (size_t words = 1; words <= BLOCK_CLASSES; words++)
+        for (size_t place = b->free[words - 1]; place;
+             place = (uint16_t) * (uint64_t *)block_at(block, place))
+            memset(block_at(block, place + 1), 0, (words - 1) * BLOCK_WORD);
+    memset(block_at(block, b->top), 0, (size_t)(b->end - b->top) * BLOCK_WORD);
 }
 
 /* Whether the piece has the new size where it is now. */

@@ -175,10 +175,18 @@ static inline bool spare_keep(struct vstate *vs, void *piece, size_t words) {
     return true;
 }
 
+/* Tells jemalloc the size where that is known. */
+static void free_outside(struct vstate *vs, void *piece, size_t words) {
+    if (vs->oversized)
+        mem_free(piece);
+    else
+        mem_free_sized(piece, words * BLOCK_WORD);
+}
+
 void heap_trim(struct vstate *vs) {
     for (size_t words = 1; vs->kept && words <= BLOCK_CLASSES; words++)
         for (void *piece; (piece = spare_again(vs, words));)
-            mem_free_sized(piece, words * BLOCK_WORD);
+            free_outside(vs, piece, words);
 }
 
 /* No piece of that size has been freed. */
@@ -210,13 +218,18 @@ static inline void *take(struct vstate *vs, size_t bytes) {
 static void *resize(struct vstate *vs, void *ptr, size_t osize, size_t nsize) {
     void *base = NULL;
     struct block *b = ptr ? block_of(vs, ptr, &base) : NULL;
-    if (ptr && !b)
-        return mem_realloc(ptr, block_words(nsize) * BLOCK_WORD);
+    if (ptr && !b) {
+        void *p = mem_realloc(ptr, block_words(nsize) * BLOCK_WORD);
+        if (p || nsize > osize)
+            return p;
+        vs->oversized = true;
+        return ptr;
+    }
     if (ptr && block_resize(b, base, ptr, osize, nsize))
         return ptr;
     void *p = take(vs, nsize);
     if (!p)
-        return NULL;
+        return nsize > osize ? NULL : ptr; /* what is behind it stays unused until the state goes */
     if (ptr) {
         memcpy(p, ptr, osize < nsize ? osize : nsize);
         block_give(b, base, ptr, osize);
@@ -250,7 +263,7 @@ static __attribute__((noinline)) void give(struct vstate *vs, void *ptr, size_t 
         vs->outside--;
         size_t words = block_words(size);
         if (!spare_keep(vs, ptr, words))
-            mem_free_sized(ptr, words * BLOCK_WORD);
+            free_outside(vs, ptr, words);
     }
 }
 
@@ -269,6 +282,29 @@ void *heap_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
     if (p)
         vs->memory = sum;
     return p;
+}
+
+void *heap_alloc_clean(void *ud, void *ptr, size_t osize, size_t nsize) {
+    char *p = heap_alloc(ud, ptr, osize, nsize);
+    size_t kept = !ptr ? 0 : osize < nsize ? osize : nsize;
+    if (p)
+        memset(p + kept, 0, block_words(nsize) * BLOCK_WORD - kept);
+    return p;
+}
+
+struct collection {
+    int what, data, result;
+};
+
+static int run_collection(lua_State *L) {
+    struct collection *c = lua_touserdata(L, 1);
+    c->result = lua_gc(L, c->what, c->data);
+    return 0;
+}
+
+int heap_collect(struct vstate *vs, int what, int data) {
+    struct collection c = {what, data, -1};
+    return lua_cpcall(vs->L, run_collection, &c) == 0 ? c.result : -1;
 }
 
 void heap_begin(struct vstate *vs) {
@@ -292,7 +328,8 @@ void heap_consider(const struct vstate *vs) {
 }
 
 /* The part of a block with something in it: all of it when its rest is no more what follows on that. */
-static struct image_part part(void *at, const struct block *b, size_t size) {
+static struct image_part part(void *at, struct block *b, size_t size) {
+    block_scrub(b, at);
     size_t words = b->end == end_of(size) ? b->top : end_of(size);
     return (struct image_part){at, words * BLOCK_WORD, size};
 }

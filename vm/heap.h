@@ -25,8 +25,14 @@
 /* Makes the first block, which begins with `vs` and is zero up to HEAP_HEAD, ready for heap_alloc. */
 void heap_begin(struct vstate *vs);
 
-/* lua_Alloc; `ud` is the struct vstate. */
+/* lua_Alloc; `ud` is the struct vstate. A piece that is to become smaller always does, as LuaJIT expects. */
 void *heap_alloc(void *ud, void *ptr, size_t osize, size_t nsize);
+
+/*
+ * The same for a state of which a picture will be taken: new pieces are zero to the end of their last word. What a former piece
+ * has left there, beside a few bytes that are in use, would not be told from an address.
+ */
+void *heap_alloc_clean(void *ud, void *ptr, size_t osize, size_t nsize);
 
 /* Gives the blocks back, `vs` with them; nothing of the state may be outside of them any more. */
 void heap_end(struct vstate *vs);
@@ -34,10 +40,13 @@ void heap_end(struct vstate *vs);
 /* Gives back the freed pieces that are kept. */
 void heap_trim(struct vstate *vs);
 
+/* lua_gc outside of a protected call: the collector asks for memory when it halves the table of strings. -1: there was none. */
+int heap_collect(struct vstate *vs, int what, int data);
+
 /* The state has held a process to its end: whether later ones of the entry should begin with more room. */
 void heap_consider(const struct vstate *vs);
 
-/* The blocks as parts of a picture; a second one gets the size that the state needs. */
+/* The blocks as parts of a picture, nothing but zeros where they are free; a second one gets the size that the state needs. */
 void heap_parts(struct vstate *vs, struct image_part parts[static IMAGE_BLOCKS]);
 
 /* Counts memory outside of the state that the process made us take; false: it must not, its limit is reached. Given back

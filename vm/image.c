@@ -18,16 +18,14 @@ struct image {
     uint64_t word[]; /* of all parts, in a row; addresses as distances from the begin of their part */
 };
 
-/* The part that both words hold addresses of; -1: none. What freed pieces hold may be half an address: then any part that is
- * as far away will do. */
+/* The part that both words hold addresses of; -1: none. */
 static int part_of(const struct image_part one[], const struct image_part other[], uint64_t word,
                    uint64_t other_word) {
-    int found = -1;
     for (int k = 0; k < IMAGE_BLOCKS; k++)
         if (one[k].at && other_word - word == (uintptr_t)other[k].at - (uintptr_t)one[k].at &&
-            (found < 0 || (word & ADDRESS_MASK) - (uintptr_t)one[k].at < one[k].room))
-            found = k;
-    return found;
+            (word & ADDRESS_MASK) - (uintptr_t)one[k].at < one[k].room)
+            return k;
+    return -1;
 }
 
 /* Counts the words that differ, by the part whose addresses they hold, and writes them down if `im` is given; false: one of

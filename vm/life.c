@@ -139,7 +139,7 @@ static void dispose(struct vstate *vs) {
 }
 
 /* Makes a state without an entry in the block, step by step; NULL without memory, and the block is freed. */
-static struct vstate *build(struct vm *vm, void *block) {
+static struct vstate *build(struct vm *vm, void *block, lua_Alloc alloc) {
     struct vstate *vs = block;
     memset(vs, 0, sizeof *vs);
     vs->vm = vm;
@@ -147,7 +147,7 @@ static struct vstate *build(struct vm *vm, void *block) {
     vs->memory_mark = SIZE_MAX;
     vs->ready_end = &vs->ready;
     heap_begin(vs);
-    vs->L = lua_newstate(heap_alloc, vs);
+    vs->L = lua_newstate(alloc, vs);
     if (vs->L) {
         lua_atpanic(vs->L, panic_function);
         if (lua_cpcall(vs->L, open_env, NULL) == 0)
@@ -171,7 +171,7 @@ static struct vstate *copy(const struct image *im, void *block) {
 
 /* A state without an entry; NULL without memory. */
 static struct vstate *blank(struct vm *vm, void *block) {
-    return vm->image ? copy(vm->image, block) : build(vm, block);
+    return vm->image ? copy(vm->image, block) : build(vm, block, heap_alloc);
 }
 
 /* Gives a blank state (NULL stays that) its entry; NULL without memory, and the state is closed. */
@@ -213,8 +213,9 @@ static int prime(lua_State *L) {
 /* A state for a picture; NULL: there can be none, or no memory. */
 static struct vstate *sitter(struct vm *vm, struct ventry *e, struct used *used) {
     void *block = mem_calloc(1, HEAP_BLOCK);
-    struct vstate *vs = !block ? NULL : e ? blank(vm, block) : build(vm, block);
+    struct vstate *vs = !block ? NULL : e ? blank(vm, block) : build(vm, block, heap_alloc_clean);
     if (vs && e) {
+        lua_setallocf(vs->L, heap_alloc_clean, vs);
         vs->pictured = true;
         vs = load(vs, e);
     }
@@ -222,6 +223,7 @@ static struct vstate *sitter(struct vm *vm, struct ventry *e, struct used *used)
         return NULL;
     bool done = !used || lua_cpcall(vs->L, prime, used) == 0;
     vs->pictured = false;
+    lua_setallocf(vs->L, heap_alloc, vs);
     if (done && !vs->outside && luaJIT_settle(vs->L))
         return vs;
     dispose(vs);
@@ -432,7 +434,7 @@ void life_begin(struct vstate *vs, struct proc *p) {
 
 /* --- and out ----------------------------------------------------------------------------------------------------------- */
 
-/* Needs no protection: nothing here takes memory, and the only finalisers are our own. */
+/* Needs no protection: nothing here takes memory but what heap_collect does, and the only finalisers are our own. */
 static void clear(lua_State *L, struct vstate *vs) {
     env_end(L, vs);
     if (!vs->env_clean) { /* the chunk is not to keep alive what the process has left in its globals */
@@ -449,10 +451,10 @@ static void clear(lua_State *L, struct vstate *vs) {
         lua_rawseti(L, LUA_REGISTRYINDEX, REG_MAIN);
     }
     if (vs->memory > vs->baseline + GROWTH_KEPT)
-        lua_gc(L, LUA_GCCOLLECT, 0);
+        heap_collect(vs, LUA_GCCOLLECT, 0);
     if (vs->memory >
         vs->baseline + LIBRARIES_KEPT) /* objects with finalisers go, with what they hold, in the second */
-        lua_gc(L, LUA_GCCOLLECT, 0);
+        heap_collect(vs, LUA_GCCOLLECT, 0);
 }
 
 void life_end(struct vstate *vs) {

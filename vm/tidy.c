@@ -39,14 +39,18 @@ void tidy_due(struct vstate *vs) {
         vs->tidy.wait_ns *= 2;
 }
 
-/* One cycle of the collector may be under way, which does not find what has become garbage since it began: so two. */
+/* One cycle of the collector may be under way, which does not find what has become garbage since it began: so two. true: they
+ * are through, or there was no memory for them. */
 static bool collect(struct vstate *vs) {
     if (vs->memory <= AT_ONCE && vs->tidy.cycles == 0) {
-        lua_gc(vs->L, LUA_GCCOLLECT, 0);
+        heap_collect(vs, LUA_GCCOLLECT, 0);
         return true;
     }
     while (vs->tidy.cycles < 2) {
-        vs->tidy.cycles += (uint8_t)lua_gc(vs->L, LUA_GCSTEP, STEP_KIB);
+        int ended = heap_collect(vs, LUA_GCSTEP, STEP_KIB);
+        if (ended < 0)
+            return true;
+        vs->tidy.cycles += (uint8_t)ended;
         if (worker_must_yield(sched_self->worker))
             break;
     }

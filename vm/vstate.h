@@ -204,6 +204,7 @@ struct vstate {
     bool env_clean;     /* REG_ENV is the chunk's environment and empty: as good as a new one */
     bool dirty;         /* never recycle */
     bool pictured;      /* it is made for a picture: its second block, too, is to begin with zeros */
+    bool oversized;     /* pieces outside of the blocks may be larger than they are said to be: vm/heap.c */
     bool refuse_memory; /* the next request, once: the process has to end, see vm/preempt.c */
     struct block block;
 

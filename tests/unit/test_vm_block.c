@@ -103,6 +103,24 @@ Test(vm_block, a_large_freed_piece_is_cut_again) {
     cr_expect_eq(words, 4096 / BLOCK_WORD);
 }
 
+Test(vm_block, is_zero_where_it_is_free) {
+    struct block b = fresh();
+    memset(memory, 'x', SIZE);
+    void *pieces[40];
+    for (size_t i = 0; i < 40; i++)
+        cr_assert(pieces[i] = take(&b, memory, (i % BLOCK_CLASSES + 1) * BLOCK_WORD));
+    for (size_t i = 0; i < 40; i += 2)
+        block_give(&b, memory, pieces[i], (i % BLOCK_CLASSES + 1) * BLOCK_WORD);
+    block_scrub(&b, memory);
+    for (size_t i = 0; i < 40; i++)
+        for (size_t k = i % 2 ? 0 : BLOCK_WORD, size = (i % BLOCK_CLASSES + 1) * BLOCK_WORD; k < size; k++)
+            cr_assert_eq(((char *)pieces[i])[k], i % 2 ? 'x' : 0, "piece %zu, byte %zu", i, k);
+    for (size_t i = b.top * BLOCK_WORD; i < b.end * BLOCK_WORD; i++)
+        cr_assert_eq(memory[i], 0);
+    for (size_t i = 0; i < 40; i += 2)
+        cr_expect_not_null(take(&b, memory, (i % BLOCK_CLASSES + 1) * BLOCK_WORD), "the lists are as before");
+}
+
 Test(vm_block, sizes_that_no_block_has) {
     struct block b = fresh();
     cr_expect_null(take(&b, memory, SIZE));

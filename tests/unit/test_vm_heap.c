@@ -149,3 +149,84 @@ Test(heap, kept_pieces_go_with_their_state) {
     cr_expect(held() - before <= LEAK_MOST, "%ld %s more after %d states", held() - before,
               LEAK_MOST ? "KiB" : "pieces", ROUNDS - WARM);
 }
+
+/* --- without memory ----------------------------------------------------------------------------------------------------- */
+
+static long requests, refused; /* pieces asked for; the number of the one that is refused */
+
+static void *refusing(void *ud, void *ptr, size_t osize, size_t nsize) {
+    return !ptr && nsize && ++requests == refused ? NULL : heap_alloc(ud, ptr, osize, nsize);
+}
+
+Test(heap, a_collection_without_memory_ends) {
+    static const char strings[] = "local t = {} for i = 1, 3000 do t[i] = 's' .. i end";
+    bool reached = true;
+    int failed = 0;
+    for (refused = 1; reached; refused++) {
+        struct vstate *vs = open_state();
+        run(vs, strings);
+        lua_setallocf(vs->L, refusing, vs);
+        requests = 0;
+        int ended = heap_collect(vs, LUA_GCCOLLECT, 0);
+        reached = requests >= refused;
+        cr_expect(ended == (reached ? -1 : 0), "request %ld: %d", refused, ended);
+        failed += ended < 0;
+        requests = refused;
+        cr_expect(heap_collect(vs, LUA_GCCOLLECT, 0) == 0, "and the next one does all");
+        run(vs, strings);
+        lua_setallocf(vs->L, heap_alloc, vs);
+        close_state(vs);
+    }
+    cr_expect(failed >= 2, "the table of strings was never halved");
+}
+
+#ifdef TROUPE_FAULT
+Test(heap, a_piece_becomes_smaller_without_memory) {
+    struct vstate *vs = open_state();
+    size_t before = vs->memory;
+    char *piece = heap_alloc(vs, NULL, 0, 4000);
+    cr_assert(piece);
+    memset(piece, 'x', 4000);
+    mem_fault_arm(1);
+    cr_expect(heap_alloc(vs, piece, 4000, 8000) == NULL, "no larger");
+    mem_fault_arm(1);
+    cr_expect(heap_alloc(vs, piece, 4000, 100) == piece && vs->memory == before + 100 && vs->oversized);
+    mem_fault_arm(0);
+    piece = heap_alloc(vs, piece, 100, 200);
+    cr_assert(piece && vs->memory == before + 200);
+    cr_expect(piece[0] == 'x' && piece[99] == 'x');
+    heap_alloc(vs, piece, 200, 0);
+    close_state(vs);
+}
+#endif
+
+/* --- for a picture -------------------------------------------------------------------------------------------------------- */
+
+static bool is_zero(const char *p, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (p[i])
+            return false;
+    return true;
+}
+
+/* A word that is partly what stood there before might be taken for an address. */
+Test(heap, pieces_of_a_state_for_a_picture_are_zero_to_the_end_of_their_last_word) {
+    struct vstate *vs = open_state();
+    const size_t size = 61;
+    char *first = heap_alloc_clean(vs, NULL, 0, size), *second = heap_alloc_clean(vs, NULL, 0, size);
+    cr_assert(first && second);
+    memset(first, 'x', size + 3);
+    memset(second, 'x', size + 3);
+    heap_alloc_clean(vs, first, size, 0);
+    char *again = heap_alloc_clean(vs, NULL, 0, size);
+    cr_expect(again && is_zero(again, size + 3), "a freed piece");
+    second = heap_alloc_clean(vs, second, size, 10);
+    cr_assert(second);
+    cr_expect(memcmp(second, "xxxxxxxxxx", 10) == 0 && is_zero(second + 10, 6), "one that became smaller");
+    second = heap_alloc_clean(vs, second, 10, 2 * size);
+    cr_assert(second);
+    cr_expect(memcmp(second, "xxxxxxxxxx", 10) == 0 && is_zero(second + 10, 2 * size + 6 - 10), "and larger");
+    heap_alloc_clean(vs, second, 2 * size, 0);
+    heap_alloc_clean(vs, again, size, 0);
+    close_state(vs);
+}

@@ -84,6 +84,22 @@ Test(image, blocks_that_differ_in_more_than_addresses_have_none) {
     image_free(NULL);
 }
 
+/* Blocks that lie a multiple of 64 KiB apart: the lower half of a word tells nothing. */
+Test(image, what_is_as_far_away_but_no_address_of_a_block_is_none) {
+    enum { APART = 1 << 16 };
+    static _Alignas(APART) unsigned char memory[2 * APART];
+    uint64_t *one = (uint64_t *)memory, *other = (uint64_t *)(memory + APART);
+    size_t bytes = WORDS * sizeof *one;
+    for (int address = 0; address < 2; address++) {
+        one[1] = address ? (uintptr_t)&one[2] : (uintptr_t)one | 0x8002;
+        other[1] = one[1] + APART;
+        struct image *im = image_make((struct image_part[]){{one, bytes, bytes}, {0}},
+                                      (struct image_part[]){{other, bytes, bytes}, {0}});
+        cr_expect(address ? im != NULL : im == NULL);
+        image_free(im);
+    }
+}
+
 /* Otherwise all states are made the long way, and nobody would notice but for the time it takes. */
 Test(image, a_vm_has_a_picture_of_a_state) {
     static const struct node_hooks no_hooks;
