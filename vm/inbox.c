@@ -202,7 +202,9 @@ static void push_event(lua_State *L, struct vstate *vs, const struct msg *m) {
 }
 
 void inbox_push_element(lua_State *L, struct vstate *vs, struct chan *ch, struct msg *m) {
-    /* Raising here (no memory) ends the process: what it holds is freed then, `m` among it. */
+    if (vs->in_hand)
+        vstate_consumed(vs, vs->in_hand);
+    /* What raises here (no memory) leaves `m` to the next one, or to the end of the process. */
     vs->in_hand = m;
     luaL_checkstack(L, 8, "message");
     if (ch->kind == CHAN_EVENTS) {

@@ -444,7 +444,7 @@ static void clear(lua_State *L, struct vstate *vs) {
         lua_settop(L, -2);
     }
     lua_State *co = vs->main.co;
-    if (co && lua_status(co) == 0 && vs->main.state == TASK_DEAD) {
+    if (co && vs->main.state == TASK_DEAD) {
         lua_settop(co, 0);
     } else if (co) {
         lua_pushboolean(L, 0);

@@ -337,6 +337,7 @@ static int process_exec(lua_State *L) {
 
 int reply_push(lua_State *co, struct vstate *vs, struct task *t) {
     struct msg *m = t->msg;
+    t->msg = NULL;
     vs->waiting_tasks--;
     if (t->timed) {
         t->timed = false;
@@ -357,7 +358,6 @@ int reply_push(lua_State *co, struct vstate *vs, struct task *t) {
     } else if (m->data_len == 0 || !codec_decode(co, msg_data(m), m->data_len)) {
         lua_pushnil(co);
     }
-    t->msg = NULL;
     vs->in_hand = NULL;
     msg_free(m);
     return n;

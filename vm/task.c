@@ -254,7 +254,7 @@ static enum turn run_task(struct proc *p, struct vstate *vs, struct task *t) {
         task_ready(vs, t, WAKE_NOTHING);
         return TURN_GAVE_WAY;
     }
-    t->state = TASK_DEAD;
+    t->state = rc == 0 ? TASK_DEAD : TASK_FAILED;
     if (rc == 0 && t->raise) {
         fail(p, failure_format(ERRKIND_UNKNOWN, EXIT_RAISED, "%s", t->raise));
         return TURN_EXIT;

@@ -10,6 +10,7 @@
 #include "vm/mod_process.h"
 #include "vm/pool.h"
 #include "vm/preempt.h"
+#include "vm/tz.h"
 #include "vm/vm_impl.h"
 
 bool vstate_wippy(const struct vstate *vs) {
@@ -30,6 +31,7 @@ struct vm *vm_create(struct node *n, const struct vm_hooks *hooks) {
     vm->hooks = *hooks;
     vm->compiles = mcode_allowed();
     vm->preempts_compiled = vm->compiles && preempt_self_check();
+    zone_local(); /* loaded now: GLib ends a program that has no memory for it */
     life_prepare(vm);
     return vm;
 }

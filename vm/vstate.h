@@ -72,7 +72,8 @@ enum task_state {
     TASK_WAIT_PROC,
     TASK_UPGRADE,
     TASK_MATCH /* vm/strlib.h */,
-    TASK_DEAD
+    TASK_DEAD,
+    TASK_FAILED /* with an error; its stack is as it was then */
 };
 
 /* What a ready task is resumed with. */

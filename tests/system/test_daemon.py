@@ -602,6 +602,41 @@ class Limits(Case):
         daemon.await_text(r'msg="(service ended|service failed|process failed)"')
         self.assertEqual(daemon.stop(), 0)
 
+    def test_memory_runs_out_in_the_midst_of_anything(self):
+        """Whoever asks next gets the error: in a deep recursion, in compiled code, in a finaliser, on the way of a reply."""
+        child = entry("child", """
+            local f = {}
+            function f.strings() local t = {} for i = 1, 20000 do t[i] = "s" .. i end time.sleep("20ms") end
+            function f.tables() local t = {} for i = 1, 3000 do t[i] = { i } end time.sleep("1s") end
+            function f.timers() for i = 1, 50 do time.after("10ms") end time.sleep("20ms") end
+            function f.deep() local function g(n) if n == 0 then time.sleep("5ms") return 0 end return 1 + g(n - 1) end return g(20000) end
+            function f.coroutines() for i = 1, 100 do coroutine.spawn(function() time.sleep("1ms") end) end time.sleep("30ms") end
+            function f.message() process.send("filler", "t", ("x"):rep(2 ^ 20)) end
+            function f.error() error({ deep = ("y"):rep(1000) }) end
+            function f.linked() process.spawn_linked_monitored("app:child", "app:processes", 6) time.sleep("5ms") end
+            local names = { "strings", "tables", "timers", "deep", "coroutines", "message", "error", "linked" }
+            return function(n) return f[names[n % #names + 1]]() end""")
+        filler = entry("filler", """
+            return function()
+                process.registry.register("filler")
+                process.listen("t")
+                local n, refused = 0, 0
+                while refused < 100 do
+                    n = n + 1
+                    local ran, pid = pcall(process.spawn, "app:child", "app:processes", n)
+                    if not ran or not pid then refused = refused + 1 end
+                    if n % 20 == 0 then pcall(time.sleep, "2ms") end
+                end
+            end""")
+        services = "".join(service("s%d" % i, "filler", "startup: optional, restart: {initial_delay: 5ms, max_delay: 20ms, max_attempts: 0}")
+                           for i in range(4))
+        daemon = self.daemon(HEAD.replace("entries:", "log: {level: error}\nshutdown: {timeout: 1s}\nentries:") + child + filler + services,
+                             ready=False, preexec_fn=limited(resource.RLIMIT_AS, 120 << 20))
+        daemon.await_text("not enough memory")
+        time.sleep(4)
+        self.assertIsNone(daemon.process.poll(), daemon.err[-2000:])
+        self.assertEqual(daemon.stop(), 0, daemon.err[-2000:])
+
     def test_idle_costs_nothing(self):
         daemon = self.daemon(HEAD + waiting() + service("s", "waiter"))
         daemon.await_text("^waiter up$", "out")
