@@ -242,6 +242,38 @@ Test(heap, each_request_may_be_refused, .timeout = 60) {
     cr_expect(refused > 400, "only %ld requests", refused);
 }
 
+/* Fast functions, too, among them: what a collection makes of the stack depends on where it is said to end. */
+Test(heap, a_coroutine_that_got_no_memory_can_be_looked_at) {
+    static const char code[] =
+        "local a, b, c, d, e, s = 1, 2, 3, 4, 5, ('x'):rep(9)\n"
+        "local function f(n) local t = { n } return s:upper() .. s:reverse() .. #t end\n"
+        "return f(1), f(2)";
+    int failed = 0;
+    for (refused = 1; refused < 30; refused++) {
+        struct vstate *vs = open_state();
+        lua_State *L = vs->L, *co;
+        lua_pushcfunction(L, luaopen_string);
+        lua_call(L, 0, 0);
+        co = lua_newthread(L);
+        cr_assert(luaL_loadstring(co, code) == 0);
+        lua_setallocf(L, refusing, vs);
+        requests = 0;
+        int rc = lua_resume(co, 0);
+        lua_setallocf(L, heap_alloc, vs);
+        cr_expect(rc == (requests >= refused ? LUA_ERRMEM : 0), "request %ld: %d", refused, rc);
+        if (rc == LUA_ERRMEM) {
+            failed++;
+            cr_expect_str_eq(lua_tostring(co, -1), "not enough memory");
+            luaL_traceback(L, co, NULL, 0);
+            lua_gc(L, LUA_GCCOLLECT, 0);
+            luaL_traceback(L, co, NULL, 0);
+            cr_expect_str_eq(lua_tostring(L, -1), lua_tostring(L, -2));
+        }
+        close_state(vs);
+    }
+    cr_expect(failed > 5, "%d", failed);
+}
+
 /* Where its stack is full, the call of a finaliser needs a larger one. */
 Test(heap, a_finaliser_without_memory_is_called_again) {
     enum { SLOTS = 60, REQUESTS = 4 };
