@@ -26,6 +26,8 @@ struct control_job {
     struct control_request request;
     ev_timer timer;
     void (*on_timer)(struct control_job *job);
+    /* Something about services has changed. May answer. NULL: that does not concern it. */
+    void (*look)(struct control_job *job);
     /* There is room for more lines: appends some. May answer. NULL: it has none to give. */
     void (*pump)(struct control_job *job, struct text *out);
     /* The job ends, answered or not: frees `data`. May be NULL. */

@@ -92,7 +92,7 @@ static struct found look_at_service(const struct control_job *job) {
 }
 
 /* Answers when what was asked for has come true, or will not. */
-static void look(struct control_job *job) {
+static void look_at_wish(struct control_job *job) {
     struct found f = look_at_service(job);
     if (!f.s.id) {
         control_refuse(job, ERRKIND_NOT_FOUND, "%s: service not found", f.id);
@@ -123,13 +123,13 @@ static void waited_enough(struct control_job *job) {
 static bool look_at_one(struct control *c, uint64_t *after) {
     struct control_job *next = NULL;
     for (struct control_job *job = c->jobs; job; job = job->hh.next)
-        if (job->on_timer == waited_enough && job->serial > *after && (!next || job->serial < next->serial))
+        if (job->look && job->serial > *after && (!next || job->serial < next->serial))
             next = job;
     if (!next)
         return false;
     struct control_client *client = next->client;
     *after = next->serial;
-    look(next);
+    next->look(next);
     control_flush(client);
     return true;
 }
@@ -138,6 +138,13 @@ void control_look(struct control *c) {
     uint64_t after = 0;
     while (c && look_at_one(c, &after))
         ;
+}
+
+/* The answer is given when `look` finds that the time has come, or by `enough`. */
+static void wait_for_services(struct control_job *job, int64_t wait, void (*look)(struct control_job *job),
+                              void (*enough)(struct control_job *job)) {
+    job->look = look;
+    control_later(job, (double)wait / 1e9, enough);
 }
 
 static void wish_free(struct control_job *job) {
@@ -165,7 +172,7 @@ static void command(struct control_job *job, enum supervisor_command what) {
     else if (!wait)
         reply_service(job, &f);
     else
-        control_later(job, (double)wait / 1e9, waited_enough);
+        wait_for_services(job, wait, look_at_wish, waited_enough);
 }
 
 void control_op_START(struct control_job *job) {
@@ -217,22 +224,78 @@ void control_put_changes(struct text *out, struct config *before, struct config 
     cfg_diff_free(diff);
 }
 
-void control_op_RELOAD(struct control_job *job) {
+struct reloaded {
     struct text changes;
+    uint64_t plan; /* the supervisor's; 0: nobody waits for it */
+};
+
+static void reloaded_free(struct control_job *job) {
+    struct reloaded *r = job->data;
+    text_close(&r->changes);
+    mem_free(r);
+}
+
+struct put_planned {
+    struct text *out;
+    uint64_t plan;
+    bool any;
+};
+
+static void put_planned(void *ud, const struct supervisor_service *s) {
+    struct put_planned *put = ud;
+    if (s->plan != put->plan)
+        return;
+    text_str(put->out, put->any ? ",{\"service\":" : "{\"service\":");
+    text_json(put->out, s->id, strlen(s->id));
+    text_printf(put->out, ",\"state\":\"%s\",\"settled\":%s,\"reason\":", service_state_text(s->state),
+                s->settled ? "true" : "false");
+    if (s->reason)
+        text_json(put->out, s->reason, strlen(s->reason));
+    else
+        text_str(put->out, "null");
+    text_char(put->out, '}');
+    put->any = true;
+}
+
+static void reply_reloaded(struct control_job *job) {
+    const struct reloaded *r = job->data;
+    struct put_planned put = {.out = control_answer(job), .plan = r->plan};
+    text_str(put.out, "{\"changes\":[");
+    text_put(put.out, r->changes.s, r->changes.len);
+    text_str(put.out, "],\"services\":[");
+    if (r->plan)
+        supervisor_each(app_supervisor(job->c->d.app), put_planned, &put);
+    text_str(put.out, "]}");
+    control_answered(job);
+}
+
+static void look_at_reload(struct control_job *job) {
+    const struct reloaded *r = job->data;
+    if (supervisor_settled(app_supervisor(job->c->d.app), r->plan))
+        reply_reloaded(job);
+}
+
+void control_op_RELOAD(struct control_job *job) {
+    int64_t wait = control_dur(&job->request, "wait", SERVICE_WAIT);
+    struct reloaded *r = mem_calloc(1, sizeof *r);
     char err[4096];
-    text_open(&changes);
+    if (!r) {
+        control_refuse(job, ERRKIND_RATE_LIMITED, "reload: not enough memory");
+        return;
+    }
+    text_open(&r->changes);
+    job->data = r;
+    job->gone = reloaded_free;
     if (strcmp(job->c->d.state(), "stopping") == 0) {
         control_refuse(job, ERRKIND_UNAVAILABLE, "reload: the daemon is stopping");
-    } else if (job->c->d.reload(&changes, err, sizeof err)) {
-        struct text *out = control_answer(job);
-        text_str(out, "{\"changes\":[");
-        text_put(out, changes.s, changes.len);
-        text_str(out, "]}");
-        control_answered(job);
-    } else {
+    } else if (!job->c->d.reload(&r->changes, err, sizeof err)) {
         control_refuse(job, ERRKIND_INVALID, "%s", err);
+    } else if (wait) {
+        r->plan = supervisor_last_plan(app_supervisor(job->c->d.app));
+        wait_for_services(job, wait, look_at_reload, reply_reloaded);
+    } else {
+        reply_reloaded(job);
     }
-    text_close(&changes);
 }
 
 void control_op_SHUTDOWN(struct control_job *job) {

@@ -474,10 +474,12 @@ static void count_edges(struct service *s) {
 }
 
 /* The service takes its definition: at once, or when its process has ended. */
-static void apply(struct services *set, const struct plan *p, int64_t now) {
+static void apply(struct services *set, const struct plan *p, uint64_t load, int64_t now) {
     struct service *s = p->s;
     enum service_state state = s->fsm.state;
     if (!p->def) {
+        if (!s->removed)
+            s->load = load;
         s->removed = true;
         booted(set, s);
         want(set, s, SERVICE_PENDING_STOP);
@@ -489,13 +491,16 @@ static void apply(struct services *set, const struct plan *p, int64_t now) {
     if (!p->def->changed || !service_active(state))
         use_next(set, s);
     if (p->created ? set->boot != BOOT_NOT_BEGUN && boots(s) : p->def->changed) {
-        if (state == SERVICE_STOPPED || state == SERVICE_STOPPING || (state == SERVICE_UNKNOWN && !boots(s)))
-            return;
-        services_restart(set, s, now);
+        bool stopped = state == SERVICE_STOPPED || state == SERVICE_STOPPING;
+        if (!stopped && (state != SERVICE_UNKNOWN || boots(s)))
+            services_restart(set, s, now);
+        if (s->pending == SERVICE_PENDING_START)
+            s->load = load;
     }
 }
 
-bool services_load(struct services *set, const struct service_def *defs, size_t n, int64_t now) {
+bool services_load(struct services *set, const struct service_def *defs, size_t n, uint64_t load,
+                   int64_t now) {
     size_t count = HASH_COUNT(set->all) + n;
     struct plan *plans = mem_calloc(count + 1, sizeof *plans);
     if (count > set->heap_cap) {
@@ -523,8 +528,18 @@ bool services_load(struct services *set, const struct service_def *defs, size_t 
     for (size_t i = 0; i < count; i++)
         count_edges(plans[i].s);
     for (size_t i = 0; i < count; i++)
-        apply(set, &plans[i], now);
+        apply(set, &plans[i], load, now);
     mem_free(plans);
+    return true;
+}
+
+bool service_settled(const struct service *s) {
+    return !s->removed && s->pending == SERVICE_PENDING_NONE && s->fsm.state != SERVICE_STARTING &&
+           s->fsm.state != SERVICE_STOPPING;
+}
+
+bool services_settled(const struct services *set, uint64_t load) {
+    services_each(set, s) if (s->load == load && !service_settled(s)) return false;
     return true;
 }
 

@@ -41,8 +41,9 @@ struct service {
     bool booting; /* started by the boot and not stable yet */
     bool awaited; /* the boot is not over before it has run */
     bool has_run;
-    bool removed; /* to be forgotten once it is at rest */
-    size_t mark;  /* of a walk, or a load */
+    bool removed;  /* to be forgotten once it is at rest */
+    size_t mark;   /* of a walk, or a load */
+    uint64_t load; /* the last one that started, restarted or removed it */
     bool counted_up, counted_active;
     size_t missing;      /* of `needs`, how many are not up */
     size_t active_users; /* of `users` */
@@ -91,9 +92,17 @@ void services_close(struct services *set); /* drops all definitions */
 /*
  * The services are to be those `n` from now on. New ones wait to be started (services_boot, or at once after the boot);
  * changed ones are restarted if they were not stopped on purpose; those that are not among them are stopped and
- * forgotten. false: no memory, and nothing has changed; the definitions then still are the caller's.
+ * forgotten. `load` is a number for services_settled. false: no memory, and nothing has changed; the definitions then still
+ * are the caller's.
  */
-bool services_load(struct services *set, const struct service_def *defs, size_t n, int64_t now);
+bool services_load(struct services *set, const struct service_def *defs, size_t n, uint64_t load,
+                   int64_t now);
+
+/* Whether everything that this load, and none after it, started, restarted or removed has come to run, or to rest. */
+bool services_settled(const struct services *set, uint64_t load);
+
+/* Nothing that was ordered is still to be done with it, and it neither starts nor stops. */
+bool service_settled(const struct service *s);
 
 struct service *services_find(const struct services *set, const char *id);
 

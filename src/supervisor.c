@@ -18,8 +18,10 @@ struct supervisor {
     struct pid pid;
     pthread_mutex_t lock; /* guards `set` and what hangs on it, against those who look */
     struct services set;
-    struct run *runs; /* by pid */
-    bool news;        /* something changed since changed() was called last */
+    struct run *runs;  /* by pid */
+    bool news;         /* something changed since changed() was called last */
+    uint64_t plans;    /* how many were used: only by who owns the node */
+    uint64_t in_force; /* the plan that was carried out last */
 
     /* Only inside the process, except where said. */
     struct timer timer;
@@ -189,10 +191,12 @@ static void op_drop(void *ud, struct service_def *def) {
 }
 
 static void op_forget(void *ud, struct service *s) {
+    struct supervisor *sup = ud;
     struct run *r = s->run;
+    sup->news = true;
     if (!r)
         return;
-    forget_pid(ud, r);
+    forget_pid(sup, r);
     failure_release(r->last);
     mem_free(r);
 }
@@ -378,6 +382,7 @@ struct order {
     struct supervisor *sup;
     void (*fn)(struct order *o, int64_t now); /* in the process, with the lock */
     struct defs defs;
+    uint64_t plan; /* its number */
     int64_t timeout;
     enum supervisor_command command;
     char *id;
@@ -441,7 +446,9 @@ bool supervisor_stop(struct supervisor *sup, int64_t timeout_ns) {
 }
 
 static void do_reload(struct order *o, int64_t now) {
-    if (!o->sup->set.stopping && services_load(&o->sup->set, o->defs.v, o->defs.n, now))
+    struct supervisor *sup = o->sup;
+    sup->in_force = o->plan;
+    if (!sup->set.stopping && services_load(&sup->set, o->defs.v, o->defs.n, o->plan, now))
         o->defs.n = 0; /* taken over */
     else
         log_error("services were not reloaded: not enough memory, or the daemon stops");
@@ -461,7 +468,19 @@ struct order *supervisor_plan(struct supervisor *sup, struct config *c, const st
 }
 
 void supervisor_use(struct order *plan) {
+    plan->plan = ++plan->sup->plans;
     send(plan);
+}
+
+uint64_t supervisor_last_plan(const struct supervisor *sup) {
+    return sup->plans;
+}
+
+bool supervisor_settled(struct supervisor *sup, uint64_t plan) {
+    pthread_mutex_lock(&sup->lock);
+    bool settled = sup->in_force >= plan && services_settled(&sup->set, plan);
+    pthread_mutex_unlock(&sup->lock);
+    return settled;
 }
 
 void supervisor_forget(struct order *plan) {
@@ -546,7 +565,9 @@ void supervisor_each(struct supervisor *sup, void (*fn)(void *ud, const struct s
                                                                                       : SERVICE_NEVER,
                                                 .attempts = s->fsm.attempts,
                                                 .restarts = s->restarts,
-                                                .reason = r && r->last ? r->last->message : NULL};
+                                                .reason = r && r->last ? r->last->message : NULL,
+                                                .plan = s->load,
+                                                .settled = service_settled(s)};
         fn(ud, &view);
     }
     pthread_mutex_unlock(&sup->lock);
@@ -577,7 +598,7 @@ struct supervisor *supervisor_open(const struct supervisor_options *o, struct co
         supervisor_close(sup);
         return NULL;
     }
-    if (!services_load(&sup->set, defs.v, defs.n, clock_mono_ns())) {
+    if (!services_load(&sup->set, defs.v, defs.n, 0, clock_mono_ns())) {
         snprintf(err, cap, "supervisor: not enough memory for %zu services", defs.n);
         defs_free(&defs);
         supervisor_close(sup);

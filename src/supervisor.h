@@ -50,6 +50,12 @@ struct order *supervisor_plan(struct supervisor *sup, struct config *c, const st
 void supervisor_use(struct order *plan);
 void supervisor_forget(struct order *plan); /* NULL: nothing */
 
+/* The number of the plan that was used last; they grow. 0: none was. */
+uint64_t supervisor_last_plan(const struct supervisor *sup);
+
+/* Whether the plan of that number is in force, and what it started, restarted or removed has come to run, or to rest. */
+bool supervisor_settled(struct supervisor *sup, uint64_t plan);
+
 enum supervisor_command { SUPERVISOR_START, SUPERVISOR_STOP, SUPERVISOR_RESTART };
 
 /* One service. false: there is none of that id, or no memory. */
@@ -73,6 +79,8 @@ struct supervisor_service {
     int64_t attempts;
     uint64_t restarts;
     const char *reason; /* of the last failure; NULL */
+    uint64_t plan;      /* the last one that started, restarted or removed it; 0: none */
+    bool settled;       /* no order about it is still to be carried out, and it neither starts nor stops */
 };
 
 /* Calls fn for every service; it must not block, nor call back. */

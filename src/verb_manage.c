@@ -17,11 +17,11 @@ static const char *str(const json_t *object, const char *key) {
 
 enum { SERVICE_WAIT, SERVICE_SOCKET, SERVICE_HELP };
 
+#define OPTION_WAIT                                                                                          \
+    { "wait", 'w', "DURATION", false, "how long to wait until that is done (30s); 0s: not at all" }
+
 static const struct option_def service_defs[] = {
-    [SERVICE_WAIT] = {"wait", 'w', "DURATION", false,
-                      "how long to wait until that is done (30s); 0s: not at all"},
-    [SERVICE_SOCKET] = OPTION_SOCKET,
-    [SERVICE_HELP] = OPTION_HELP};
+    [SERVICE_WAIT] = OPTION_WAIT, [SERVICE_SOCKET] = OPTION_SOCKET, [SERVICE_HELP] = OPTION_HELP};
 
 #define SERVICE_SYNTAX(name, text)                                                                           \
     const struct options_syntax verb_##name##_syntax = {.command = TOOL " " #name,                           \
@@ -68,16 +68,19 @@ int verb_restart(const struct options *o) {
 
 /* --- the daemon --------------------------------------------------------------------------------------------------- */
 
-enum { RELOAD_JSON, RELOAD_SOCKET, RELOAD_HELP };
+enum { RELOAD_WAIT, RELOAD_JSON, RELOAD_SOCKET, RELOAD_HELP };
 
-static const struct option_def reload_defs[] = {
-    [RELOAD_JSON] = OPTION_JSON, [RELOAD_SOCKET] = OPTION_SOCKET, [RELOAD_HELP] = OPTION_HELP};
+static const struct option_def reload_defs[] = {[RELOAD_WAIT] = OPTION_WAIT,
+                                                [RELOAD_JSON] = OPTION_JSON,
+                                                [RELOAD_SOCKET] = OPTION_SOCKET,
+                                                [RELOAD_HELP] = OPTION_HELP};
 
 const struct options_syntax verb_reload_syntax = {
     .command = TOOL " reload",
     .args = "",
     .summary =
-        "Has the daemon read its configuration again, and shows what changed. A bad one changes nothing.",
+        "Has the daemon read its configuration again, shows what changed, and returns when the services that "
+        "this starts, restarts or removes run, or have ended. A bad one changes nothing.",
     .options = reload_defs,
     .count = sizeof reload_defs / sizeof reload_defs[0]};
 
@@ -104,12 +107,35 @@ static int print_changes(const json_t *changes) {
     return EXIT_CODE_INTERNAL;
 }
 
+/* Complains of services that do not run, though they should. */
+static int judge_services(const json_t *services) {
+    int status = EXIT_CODE_OK;
+    for (size_t i = 0; i < json_array_size(services); i++) {
+        const json_t *s = json_array_get(services, i);
+        const char *id = str(s, "service"), *state = str(s, "state"), *reason = str(s, "reason");
+        if (json_is_false(json_object_get(s, "settled")))
+            start_complain(TOOL, "service %s: still %s; the order stands", id, state);
+        else if (strcmp(state, "failed") == 0 || (strcmp(state, "exited") == 0 && *reason))
+            start_complain(TOOL, "service %s: %s: %s", id, state, reason);
+        else
+            continue;
+        status = EXIT_CODE_FAILED;
+    }
+    return status;
+}
+
 int verb_reload(const struct options *o) {
+    const char *wait = options_value(o, RELOAD_WAIT);
+    if (wait && !verb_duration("--wait", wait))
+        return EXIT_CODE_USAGE;
     json_t *result = NULL;
-    int status = client_once(options_value(o, RELOAD_SOCKET), "reload", json_object(), NULL, NULL, &result);
+    int status = client_once(options_value(o, RELOAD_SOCKET), "reload", json_pack("{s:s*}", "wait", wait),
+                             NULL, NULL, &result);
     if (status == EXIT_CODE_OK)
         status = options_given(o, RELOAD_JSON) ? client_print_json(result)
                                                : print_changes(json_object_get(result, "changes"));
+    if (status == EXIT_CODE_OK)
+        status = judge_services(json_object_get(result, "services"));
     json_decref(result);
     return status;
 }

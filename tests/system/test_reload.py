@@ -97,6 +97,61 @@ class WhileStarting(Reload):
         self.assertEqual(daemon.stop(), 0)
 
 
+class Waiting(Reload):
+    """The answer comes when what the reload began has come to an end."""
+
+    def text(self, input_, starts="true"):
+        stubborn = entry("stubborn", main("process.events():receive() print('asked', ...) process.listen('leave'):receive()"))
+        other = entry("other", "assert(%s, 'no luck')\n%s" % (starts, main(WAIT)))
+        return (HEAD + stubborn + other + service("s", "stubborn", "stop_timeout: 1m", more="input: [%s]" % input_) +
+                service("t", "other", "restart: {initial_delay: 1h}", more="input: ['%s']" % starts))
+
+    def states(self, answer):
+        return [(s["service"], s["state"], s["settled"]) for s in answer["result"]["services"]]
+
+    def test_for_services(self):
+        daemon = self.daemon(self.text(1))
+        control, other = self.control(), self.control()
+        pid = {s["id"]: s["pid"] for s in control.ask("services")["result"]["services"]}["app:s"]
+        self.put("troupe.yaml", self.text(2))
+        answer = control.ask("reload", wait="50ms")
+        self.assertEqual([c["name"] for c in answer["result"]["changes"]], ["app:s"])
+        self.assertEqual(self.states(answer), [("app:s", "stopping", False)])
+        self.put("troupe.yaml", self.text(3))
+        self.assertEqual(control.ask("reload", wait="0s")["result"]["services"], [])
+        self.put("troupe.yaml", self.text(4))
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            waits = pool.submit(control.reload)
+            daemon.await_text("msg=reloaded", times=3)
+            self.assertEqual(other.ask("services")["result"]["services"][0]["state"], "stopping")
+            self.assertFalse(waits.done())
+            self.assertTrue(other.ask("send", pid=pid, topic="leave")["ok"])
+            self.assertEqual(self.states(waits.result(PATIENCE)), [("app:s", "running", True)])
+
+    def test_a_failed_start_is_told(self):
+        self.daemon(self.text(1))
+        self.put("troupe.yaml", self.text(1, "false"))
+        program = self.run_to_end(TROUPE, "--socket", "control.sock", "reload")
+        self.assertEqual(program.status, 1)
+        self.assertRegex(program.out, r"(?m)^app:other +changed ")
+        self.assertRegex(program.err, r"^troupe: service app:t: failed: .*no luck\n$")
+        service_ = self.control().ask("services")["result"]["services"][1]
+        self.assertEqual((service_["id"], service_["state"]), ("app:t", "failed"))
+
+    def test_until_a_removed_one_is_gone(self):
+        daemon = self.daemon(self.text(1))
+        self.put("troupe.yaml", HEAD)
+        control, other = self.control(), self.control()
+        answer = control.ask("reload", wait="50ms")
+        self.assertEqual(self.states(answer), [("app:s", "stopping", False)])
+        pid = other.ask("services")["result"]["services"][0]["pid"]
+        # Nothing has changed since: nothing to wait for.
+        self.assertEqual(control.reload()["result"], {"changes": [], "services": []})
+        self.assertTrue(other.ask("send", pid=pid, topic="leave")["ok"])
+        daemon.await_text('msg="service stopped" service=app:s')
+        self.assertEqual(daemon.stop(), 0)
+
+
 class WhileStopping(Reload):
     def test_is_refused(self):
         deaf = entry("deaf", main("print('deaf up') while true do end"))
@@ -261,7 +316,7 @@ class Mistakes(Reload):
         os.unlink(self.path("troupe.yaml"))
         self.assertRegex(control.reload()["error"]["message"], "No such file")
         self.put("troupe.yaml", self.GOOD + file)
-        self.assertEqual(control.reload(), {"id": 1, "ok": True, "result": {"changes": []}})
+        self.assertEqual(control.reload(), {"id": 1, "ok": True, "result": {"changes": [], "services": []}})
         self.assertEqual(daemon.stop(), 0)
         self.assertEqual(daemon.out, "one\n")
 

@@ -30,6 +30,7 @@ struct world {
     enum service_event on_spawn; /* START: the test says later */
     bool deaf;                   /* processes do not end when they are asked to */
     bool quiet;                  /* nothing is written down */
+    uint64_t load;               /* the number of the last one */
     size_t spawns, cancels, kills, drops, forgets;
     char log[LOG_BYTES]; /* "+a -a !a", in order */
     size_t log_len;
@@ -127,7 +128,7 @@ static struct spec *define(const char *name, const char *need, ...) {
 }
 
 static void load_with(const struct service_def *defs, size_t n) {
-    cr_assert(services_load(&w.set, defs, n, w.now));
+    cr_assert(services_load(&w.set, defs, n, ++w.load, w.now));
 }
 
 static void load(void) {
@@ -576,6 +577,44 @@ Test(services, loading_starts_restarts_and_stops) {
     world_close();
     cr_expect_eq(w.drops, 4 + 3);
     cr_expect_eq(w.forgets, 5);
+}
+
+Test(services, a_load_is_settled_when_what_it_began_is_over) {
+    diamond();
+    cr_expect(services_settled(&w.set, w.load));
+    w.on_spawn = SERVICE_EV_START;
+    define("new", "db", NULL);
+    struct service_def defs[] = {
+        {.cfg = &w.specs[0].service},                  /* db: as before */
+        {.cfg = &w.specs[1].service, .changed = true}, /* api */
+        {.cfg = &w.specs[4].service},                  /* jobs and web are gone */
+    };
+    load_with(defs, 3);
+    cr_expect_not(services_settled(&w.set, w.load));
+    cr_expect(services_settled(&w.set, w.load - 1), "nothing of that load is under way");
+    work();
+    event("new", SERVICE_EV_DOWN);
+    cr_expect(service_settled(get("new")), "it failed, and is started again later");
+    event("web", SERVICE_EV_DONE);
+    event("jobs", SERVICE_EV_DONE);
+    cr_expect_not(services_settled(&w.set, w.load), "api stops");
+    event("api", SERVICE_EV_DONE);
+    cr_expect_not(services_settled(&w.set, w.load), "api starts");
+    event("api", SERVICE_EV_UP);
+    cr_expect(services_settled(&w.set, w.load));
+    world_close();
+}
+
+Test(services, a_load_is_not_settled_before_what_it_removes_is_gone) {
+    diamond();
+    struct service_def defs[] = {
+        {.cfg = &w.specs[0].service}, {.cfg = &w.specs[1].service}, {.cfg = &w.specs[2].service}};
+    load_with(defs, 3);
+    work();
+    cr_expect_not(services_settled(&w.set, w.load));
+    event("web", SERVICE_EV_DONE);
+    cr_expect(services_settled(&w.set, w.load));
+    world_close();
 }
 
 Test(services, a_changed_one_that_was_stopped_on_purpose_stays_so) {
