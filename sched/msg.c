@@ -19,8 +19,14 @@ struct msg *msg_new(enum msg_kind kind, size_t topic_len, size_t data_len) {
     m->kind = (uint8_t)kind;
     m->aux = 0;
     m->data_len = (uint32_t)data_len;
-    m->charge = kind == MSG_USER ? (uint32_t)((size + MSG_CHARGE_UNIT - 1) / MSG_CHARGE_UNIT) : 0;
+    m->charge = 0;
+    if (kind == MSG_USER)
+        msg_charge(m);
     return m;
+}
+
+void msg_charge(struct msg *m) {
+    m->charge = (uint32_t)((msg_size(m) + MSG_CHARGE_UNIT - 1) / MSG_CHARGE_UNIT);
 }
 
 struct msg *msg_event(enum msg_kind kind, size_t data_len) {

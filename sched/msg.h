@@ -21,7 +21,7 @@ enum msg_kind {
     MSG_USER,      /* topic, payload */
     MSG_EXIT,      /* a monitored process ended: failure, or payload = its result */
     MSG_LINK_DOWN, /* a linked process failed and links are trapped: failure */
-    MSG_CANCEL,    /* payload = the reason's bytes */
+    MSG_CANCEL,    /* payload = the reason's bytes; aux CANCEL_COUNTED: it counts in proc.cancels */
     MSG_TIMER,     /* one of the process' own timers is due */
     MSG_REPLY, /* an answer to something that the behaviour asked for: aux says what, u.ptr and payload are its own */
     /* handled by sched itself */
@@ -32,6 +32,8 @@ enum msg_kind {
     SIG_KILL, /* failure = the outcome */
     SIG_CALL  /* call(target, node) on the target's worker; target NULL when it ended before */
 };
+
+enum { CANCEL_COUNTED = 1 };
 
 struct proc;
 
@@ -50,7 +52,7 @@ struct msg {
     uint8_t kind; /* enum msg_kind */
     uint8_t aux;
     uint32_t data_len;
-    uint32_t charge; /* what it counts for in the mailbox, in units of 16 bytes; 0 for signals */
+    uint32_t charge; /* what it counts for in the mailbox, in units of 16 bytes; 0: no limit concerns it */
     char bytes[];
 };
 
@@ -61,6 +63,13 @@ struct msg {
 static inline char *msg_data(struct msg *m) {
     return m->bytes + m->topic_len;
 }
+
+static inline size_t msg_size(const struct msg *m) {
+    return sizeof *m + m->topic_len + m->data_len;
+}
+
+/* From now on it counts in the mailbox that it is sent to, as every MSG_USER does: before it is sent. */
+void msg_charge(struct msg *m);
 
 /* A node with room for topic and payload (both left to fill), no sender; NULL without memory. */
 struct msg *msg_new(enum msg_kind kind, size_t topic_len, size_t data_len);

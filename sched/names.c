@@ -71,6 +71,13 @@ static struct proc *holder(struct sched_thread *t, struct pid pid) {
     return p && pid_eq(p->pid, pid) ? p : NULL;
 }
 
+/* Under the lock, inside an epoch: who has registered `e` may register another one. */
+static void uncount(struct sched_thread *t, const struct name_entry *e) {
+    struct proc *giver = holder(t, e->giver);
+    if (giver)
+        giver->names_given--;
+}
+
 /* Under the lock: takes `e` out of its holder's list. */
 static void disown(struct proc *p, struct name_entry *e) {
     struct name_entry **own = &p->names;
@@ -91,6 +98,8 @@ static enum name_status insert(struct sched_thread *t, struct names *n, struct n
     struct place at = find(n, fresh->text, fresh->len);
     if (at.entry && holder(t, at.entry->pid))
         return pid_eq(at.entry->pid, fresh->pid) ? NAME_OK : NAME_TAKEN;
+    if (t->current && t->current->names_given >= NAMES_EACH_MAX)
+        return NAME_TOO_MANY;
     if (at.entry)
         unlink_entry(at);
     while ((at.entry = atomic_load_explicit(at.link, memory_order_relaxed)))
@@ -105,8 +114,13 @@ static enum name_status insert(struct sched_thread *t, struct names *n, struct n
     atomic_store_explicit(&p->named, true, memory_order_seq_cst);
     atomic_thread_fence(memory_order_seq_cst);
     det_point("names: announced");
-    if (holder(t, fresh->pid))
+    if (holder(t, fresh->pid)) {
+        if (t->current) {
+            fresh->giver = t->current->pid;
+            t->current->names_given++;
+        }
         return NAME_OK;
+    }
     disown(p, fresh);
     unlink_entry(at);
     return NAME_NO_PROCESS;
@@ -154,6 +168,7 @@ enum name_status names_unregister(struct sched_thread *t, const char *name, size
     if (p) {
         disown(p, at.entry);
         unlink_entry(at);
+        uncount(t, at.entry);
         gone = at.entry;
         status = NAME_OK;
     }
@@ -171,11 +186,15 @@ void names_release(struct sched_thread *t, struct proc *p) {
     if (!atomic_load_explicit(&p->named, memory_order_seq_cst))
         return;
     os_lock(&n->lock);
+    epoch_enter(&t->reader);
     struct name_entry *list = p->names;
     p->names = NULL;
-    for (struct name_entry *e = list; e; e = e->next_own)
+    for (struct name_entry *e = list; e; e = e->next_own) {
+        uncount(t, e);
         if (e->linked)
             unlink_entry(find(n, e->text, e->len));
+    }
+    epoch_leave(&t->reader);
     os_unlock(&n->lock);
     while (list) {
         struct name_entry *next = list->next_own;

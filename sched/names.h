@@ -20,6 +20,8 @@
 #include "sched/tune.h"
 
 #define NAME_MAX_BYTES 255
+#define NAMES_EACH_MAX                                                                                       \
+    65536 /* that one process has registered, for itself or for others, and that are held */
 
 struct proc;
 struct sched_thread;
@@ -28,6 +30,7 @@ struct name_entry {
     _Atomic(struct name_entry *) next; /* in its bucket; as the bucket itself */
     struct name_entry *next_own;       /* in the list of its process; under the lock */
     struct pid pid;
+    struct pid giver; /* who has registered it; none: no process has */
     struct epoch_item retire;
     uint32_t hash;
     uint16_t len;
@@ -40,12 +43,21 @@ struct names {
     pthread_mutex_t lock;
 };
 
-enum name_status { NAME_OK, NAME_TAKEN, NAME_NO_PROCESS, NAME_NOT_FOUND, NAME_INVALID, NAME_NO_MEMORY };
+enum name_status {
+    NAME_OK,
+    NAME_TAKEN,
+    NAME_NO_PROCESS,
+    NAME_NOT_FOUND,
+    NAME_INVALID,
+    NAME_NO_MEMORY,
+    NAME_TOO_MANY
+};
 
 bool names_init(struct names *n);
 void names_destroy(struct names *n); /* no thread uses it any more; also after names_init failed */
 
-/* Gives `name` to `pid`. Again by the same pid: NAME_OK. NAME_INVALID: "", longer than NAME_MAX_BYTES, or begins with "{". */
+/* Gives `name` to `pid`. Again by the same pid: NAME_OK. NAME_INVALID: "", longer than NAME_MAX_BYTES, or begins with "{".
+ * NAME_TOO_MANY: the process that runs in this thread has reached NAMES_EACH_MAX. */
 enum name_status names_register(struct sched_thread *t, const char *name, size_t len, struct pid pid);
 
 /* Its holder, or none. Any attached thread; enters an epoch itself. */

@@ -147,15 +147,43 @@ enum send_status proc_kill(struct sched_thread *t, struct pid to, struct failure
     return post_or_free(t, to, m);
 }
 
-enum send_status proc_cancel(struct sched_thread *t, struct pid to, struct pid from, const char *reason,
-                             size_t len) {
+static struct msg *cancel(struct pid from, const char *reason, size_t len) {
     struct msg *m = msg_event(MSG_CANCEL, len);
     if (!m)
-        return SEND_FULL;
+        return NULL;
     m->from = from;
     if (len)
         memcpy(msg_data(m), reason, len);
-    return post_or_free(t, to, m);
+    return m;
+}
+
+enum send_status proc_cancel(struct sched_thread *t, struct pid to, struct pid from, const char *reason,
+                             size_t len) {
+    return post_or_free(t, to, cancel(from, reason, len));
+}
+
+enum send_status proc_cancel_limited(struct sched_thread *t, struct pid to, struct pid from,
+                                     const char *reason, size_t len) {
+    enum send_status s = SEND_NOT_FOUND;
+    struct msg *m = cancel(from, reason, len);
+    if (!m)
+        return SEND_FULL;
+    m->aux = CANCEL_COUNTED;
+    epoch_enter(&t->reader);
+    struct proc *p = find(t, to);
+    if (p) {
+        s = SEND_OK;
+        /* relaxed: a bound on memory, of no other meaning; partner: proc_consumed */
+        if (atomic_fetch_add_explicit(&p->cancels, 1, memory_order_relaxed) >= CANCELS_WAITING_MAX) {
+            atomic_fetch_sub_explicit(&p->cancels, 1, memory_order_relaxed);
+            s = SEND_FULL;
+        }
+    }
+    epoch_leave(&t->reader);
+    if (s == SEND_OK)
+        return post_or_free(t, to, m);
+    msg_free(m);
+    return s;
 }
 
 /* --- birth ------------------------------------------------------------------------------------------------- */

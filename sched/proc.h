@@ -106,9 +106,11 @@ struct proc {
     char *result;            /* outcome: encoded value, from mem_alloc; NULL = none */
     struct failure *failure; /* outcome; NULL and ended: normal */
     struct pidset links, monitors /* whom it watches */, watchers /* who watches it */;
-    struct name_entry *names; /* guarded by the node's name lock */
+    struct name_entry *names; /* guarded by the node's name lock, as the next one */
+    uint32_t names_given;     /* names that it has registered, and that are held by whomever */
     atomic_bool named;        /* seq_cst: has or had a name; with the pid's slot a Dekker pair, see names.c */
     atomic_bool condemned;    /* relaxed exchange: a sender found the mailbox full, its end is on the way */
+    atomic_uint cancels;      /* CANCEL events of programs that it has not taken: relaxed, a bound */
     bool system;              /* PROC_SYSTEM; constant after the spawn: for inspectors, as the next three */
     struct pid parent;
     int64_t started_ns;          /* wall clock */
@@ -166,6 +168,8 @@ bool proc_poll_slow(struct proc *p);
 static inline void proc_consumed(struct proc *p, const struct msg *m) {
     if (m->charge)
         mbox_consumed(&p->mbox, m);
+    else if (m->kind == MSG_CANCEL && m->aux == CANCEL_COUNTED)
+        atomic_fetch_sub_explicit(&p->cancels, 1, memory_order_relaxed);
 }
 
 static inline void proc_reduce(struct proc *p, uint64_t n) {
@@ -211,6 +215,11 @@ enum send_status proc_kill(struct sched_thread *t, struct pid to, struct failure
 /* Asks `to` to end: a CANCEL event with a reason. SEND_FULL: no memory. */
 enum send_status proc_cancel(struct sched_thread *t, struct pid to, struct pid from, const char *reason,
                              size_t len);
+
+/* The same for programs. They reach a process whose mailbox is full of messages, but only so many at a time: SEND_FULL then. */
+#define CANCELS_WAITING_MAX 100
+enum send_status proc_cancel_limited(struct sched_thread *t, struct pid to, struct pid from,
+                                     const char *reason, size_t len);
 
 /* --- for the scheduler only ------------------------------------------------------------------------------ */
 

@@ -7,6 +7,8 @@
 #include "vm/inbox.h"
 #include "vm/task.h"
 
+#define SEND_ON_CLOSED "send on closed channel"
+
 /* VTYPE_CASE. Its environment table: [1] the channel, [2] the value of a send. */
 struct vcase {
     struct vhead head;
@@ -285,7 +287,7 @@ static int chan_send(lua_State *L) {
         lua_pushboolean(L, 1);
         return 1;
     case TRIED_CLOSED:
-        return env_raise(L, "send on closed channel");
+        return env_raise(L, SEND_ON_CLOSED);
     case TRIED_NO:
         break;
     }
@@ -388,8 +390,8 @@ static void reserve_waiters(lua_State *L, struct task *t, int n) {
     t->many_cap = (uint16_t)n;
 }
 
-/* Tries the case at the top of the stack; true: the result table is on the stack. */
-static bool try_case(lua_State *L, struct vstate *vs) {
+/* Tries the case at the top of the stack. TRIED_OK: the result table is on the stack; TRIED_CLOSED: it is a send. */
+static enum tried try_case(lua_State *L, struct vstate *vs) {
     int at = lua_gettop(L);
     struct vcase *c = lua_touserdata(L, at);
     push_case_chan(L, at);
@@ -400,7 +402,7 @@ static bool try_case(lua_State *L, struct vstate *vs) {
         lua_replace(L, -2);
         r = try_send(L, vs, c->chan, at + 1);
         if (r == TRIED_CLOSED)
-            env_raise(L, "send on closed channel");
+            return r;
         lua_settop(L, at + 1);
         lua_pushnil(L);
     } else {
@@ -409,9 +411,20 @@ static bool try_case(lua_State *L, struct vstate *vs) {
             lua_pushnil(L);
     }
     if (r == TRIED_NO)
-        return false;
+        return r;
     push_result(L, r == TRIED_OK);
-    return true;
+    return TRIED_OK;
+}
+
+/* The task waits for the cases of the array at idx; there is room for its waiters. */
+static void enqueue_cases(lua_State *L, struct task *t, int idx, int n) {
+    for (int i = 1; i <= n; i++) {
+        lua_rawgeti(L, idx, i);
+        const struct vcase *c = lua_touserdata(L, -1);
+        lua_settop(L, -2);
+        enqueue(&t->many[i - 1], t, c->chan, c->send, (uint16_t)i);
+    }
+    t->many_n = (uint16_t)n;
 }
 
 static int channel_select(lua_State *L) {
@@ -439,8 +452,9 @@ static int channel_select(lua_State *L) {
     proc_poll(vs->proc); /* the first ready case in list order wins: what has arrived must be seen before */
     for (int i = 1; i <= (int)n; i++) {
         lua_rawgeti(L, 1, i);
-        if (try_case(L, vs))
-            return 1;
+        enum tried r = try_case(L, vs);
+        if (r != TRIED_NO)
+            return r == TRIED_OK ? 1 : env_raise(L, SEND_ON_CLOSED);
         lua_settop(L, 1);
     }
     if (has_default) {
@@ -462,13 +476,7 @@ static int channel_select(lua_State *L) {
         lua_rawseti(L, -2, i);
     }
     lua_rawseti(L, -2, slot);
-    for (int i = 1; i <= (int)n; i++) {
-        lua_rawgeti(L, 1, i);
-        struct vcase *c = lua_touserdata(L, -1);
-        lua_settop(L, 2);
-        enqueue(&t->many[i - 1], t, c->chan, c->send, (uint16_t)i);
-    }
-    t->many_n = (uint16_t)n;
+    enqueue_cases(L, t, 1, (int)n);
     return task_block(L, vs, TASK_SELECT);
 }
 
@@ -507,11 +515,50 @@ static bool push_element(lua_State *co, struct vstate *vs, struct task *t) {
     }
 }
 
+static int receive_anew(lua_State *co, struct vstate *vs, struct task *t) {
+    t->msg = msgq_take(&t->wake_chan->queue);
+    if (!t->msg) {
+        enqueue(&t->one, t, t->wake_chan, false, 0);
+        return -1;
+    }
+    t->wake = WAKE_MSG;
+    return chan_push_wake(co, vs, t);
+}
+
+static int select_anew(lua_State *co, struct vstate *vs, struct task *t) {
+    luaL_checkstack(co, LUA_MINSTACK, "select");
+    anchor_push(co, vs);
+    lua_rawgeti(co, -1, t->hold);
+    lua_replace(co, -2);
+    int cases = lua_gettop(co), n = (int)lua_objlen(co, cases);
+    for (int i = 1; i <= n; i++) {
+        lua_rawgeti(co, cases, i);
+        enum tried r = try_case(co, vs);
+        if (r == TRIED_OK) {
+            clear_hold(co, vs, t);
+            lua_replace(co, cases);
+            lua_settop(co, cases);
+            return 1;
+        }
+        lua_settop(co, cases);
+        if (r == TRIED_CLOSED) {
+            lua_settop(co, cases - 1);
+            t->raise = SEND_ON_CLOSED;
+            return 0;
+        }
+    }
+    enqueue_cases(co, t, cases, n);
+    lua_settop(co, cases - 1);
+    return -1;
+}
+
 int chan_push_wake(lua_State *co, struct vstate *vs, struct task *t) {
+    if (t->wake == WAKE_ANEW)
+        return t->state == TASK_RECEIVE ? receive_anew(co, vs, t) : select_anew(co, vs, t);
     if (t->state == TASK_SEND) {
         clear_hold(co, vs, t);
         if (t->wake == WAKE_CLOSED) {
-            t->raise = "send on closed channel";
+            t->raise = SEND_ON_CLOSED;
             return 0;
         }
         lua_pushboolean(co, 1);
@@ -530,7 +577,7 @@ int chan_push_wake(lua_State *co, struct vstate *vs, struct task *t) {
     struct vcase *c = lua_touserdata(co, -1);
     if (c->send && t->wake == WAKE_CLOSED) {
         lua_settop(co, -4);
-        t->raise = "send on closed channel";
+        t->raise = SEND_ON_CLOSED;
         return 0;
     }
     push_case_chan(co, lua_gettop(co));

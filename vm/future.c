@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "vm/call.h"
 #include "vm/chan.h"
 #include "vm/env.h"
 #include "vm/errobj.h"
@@ -12,8 +13,7 @@
 /* VTYPE_FUTURE. Its environment table: [1] the channel, whose own table refers back: they live and die together. */
 struct vfuture {
     struct vhead head;
-    struct vfuture *next, **link; /* in vs->futures while pending; link NULL otherwise */
-    struct pid pid;
+    struct vcall call; /* waits while it is pending */
     struct chan *chan;
     struct msg *answer;      /* MSG_EXIT, or the MSG_REPLY of a failed start */
     struct failure *failure; /* instead: canceled, timed out */
@@ -23,24 +23,17 @@ struct vfuture {
 
 /* --- completing ------------------------------------------------------------------------------------------------ */
 
+/* Nothing more is wanted from the callee. */
 static void detach(struct vstate *vs, struct vfuture *f) {
-    *f->link = f->next;
-    if (f->next)
-        f->next->link = f->link;
-    f->link = NULL;
+    call_end(vs, &f->call);
     if (f->timer)
         vtimer_give_up(vs, f->timer);
     f->timer = NULL;
 }
 
-/* Nothing more is wanted from the callee. */
-static void forget_callee(struct vstate *vs, struct vfuture *f) {
-    proc_unmonitor(vs->proc, f->pid);
-}
-
 static void complete(struct vstate *vs, struct vfuture *f) {
     detach(vs, f);
-    struct msg *note = msg_signal(MSG_REPLY, f->pid);
+    struct msg *note = msg_signal(MSG_REPLY, f->call.pid);
     if (note) {
         note->u.ptr = NULL;
         chan_arrive(vs, f->chan, note);
@@ -48,53 +41,26 @@ static void complete(struct vstate *vs, struct vfuture *f) {
     chan_close(vs, f->chan);
 }
 
-static struct vfuture *find(struct vstate *vs, struct pid pid) {
-    struct vfuture *f = vs->futures;
-    while (f && !pid_eq(f->pid, pid))
-        f = f->next;
-    return f;
-}
-
-bool future_waits(struct vstate *vs, struct pid pid) {
-    return find(vs, pid) != NULL;
-}
-
-bool future_arrived(struct vstate *vs, struct msg *m) {
-    struct vfuture *f = find(vs, m->from);
-    if (!f)
-        return false;
-    if (m->kind == MSG_REPLY && !m->u.ptr) { /* it has only started */
-        msg_free(m);
-        return true;
-    }
+void future_answered(struct vstate *vs, struct vfuture *f, struct msg *m) {
     f->answer = m;
+    if (!m)
+        f->failure =
+            failure_format(ERRKIND_RATE_LIMITED, EXIT_RETURNED, "call: not enough memory for the answer");
     complete(vs, f);
-    return true;
 }
 
 void future_timed_out(struct vstate *vs, struct vfuture *f) {
     f->timer = NULL; /* the caller gives it up */
-    forget_callee(vs, f);
-    proc_cancel(sched_self, f->pid, vs->proc->pid, "timeout", 7);
+    proc_cancel(sched_self, f->call.pid, vs->proc->pid, "timeout", 7);
     f->failure = failure_format(ERRKIND_TIMEOUT, EXIT_RETURNED, "call: no answer within the timeout");
     complete(vs, f);
-}
-
-void future_drop_all(struct vstate *vs) {
-    while (vs->futures) {
-        struct vfuture *f = vs->futures;
-        f->timer = NULL; /* vtimer_drop_all has it */
-        detach(vs, f);
-    }
 }
 
 static int future_gc(lua_State *L) {
     struct vfuture *f = lua_touserdata(L, 1);
     struct vstate *vs = vstate_of(L);
-    if (f->link) { /* nobody will ask for the result */
+    if (f->call.link) /* nobody will ask for the result */
         detach(vs, f);
-        forget_callee(vs, f);
-    }
     if (f->answer)
         msg_free(f->answer);
     failure_release(f->failure);
@@ -169,12 +135,8 @@ int future_start(lua_State *L, int base, const struct spawn_more *more, int64_t 
         f->timer = NULL;
         return results;
     }
-    f->pid = pid;
-    f->next = vs->futures;
-    f->link = &vs->futures;
-    if (f->next)
-        f->next->link = &f->next;
-    vs->futures = f;
+    f->call.future = f;
+    call_begin(vs, &f->call, pid);
     if (timeout_ns)
         vtimer_start(f->timer, timeout_ns);
     lua_settop(L, 1);
@@ -253,9 +215,8 @@ static int future_error(lua_State *L) {
 static int future_cancel(lua_State *L) {
     struct vfuture *f = check(L);
     struct vstate *vs = vstate_of(L);
-    if (f->link) {
-        forget_callee(vs, f);
-        proc_cancel(sched_self, f->pid, vs->proc->pid, "canceled", 8);
+    if (f->call.link) {
+        proc_cancel(sched_self, f->call.pid, vs->proc->pid, "canceled", 8);
         f->failure = failure_format(ERRKIND_CANCELED, EXIT_RETURNED, "call canceled");
         f->canceled = true;
         complete(vs, f);

@@ -18,19 +18,13 @@ int future_target(lua_State *L, int base, const char *what);
 /* funcs.async: `return future_start(...)`. `more` may be NULL; timeout_ns 0: none. */
 int future_start(lua_State *L, int base, const struct spawn_more *more, int64_t timeout_ns);
 
-/* A callee has ended or could not start: completes its future and takes `m` over; false: no future waits for it. Touches no Lua. */
-bool future_arrived(struct vstate *vs, struct msg *m);
-
-/* Whether one waits for `pid`. */
-bool future_waits(struct vstate *vs, struct pid pid);
+/* Its callee has ended or could not start: completes it and takes `m` over; NULL: there was no memory for that. Touches no Lua. */
+void future_answered(struct vstate *vs, struct vfuture *f, struct msg *m);
 
 /* Its time is over. Touches no Lua. */
 void future_timed_out(struct vstate *vs, struct vfuture *f);
 
 /* Pushes the one element of a future's channel. */
 void future_push_element(lua_State *L, const struct vfuture *f);
-
-/* The process has ended. Touches no Lua. */
-void future_drop_all(struct vstate *vs);
 
 #endif

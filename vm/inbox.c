@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "vm/bus.h"
+#include "vm/call.h"
 #include "vm/chan.h"
 #include "vm/env.h"
 #include "vm/errobj.h"
@@ -43,12 +44,13 @@ static void route_user(struct vstate *vs, struct msg *m) {
 }
 
 static struct task *waits_for(struct task *t, struct pid pid, bool info) {
-    return t->state == TASK_WAIT_PROC && pid_eq(t->wait_pid, pid) && (t->wait_what == WAIT_INFO) == info
+    return t->state == TASK_WAIT_PROC && pid_eq(t->wait_pid, pid) &&
+                   t->wait_what == (info ? WAIT_INFO : WAIT_START)
              ? t
              : NULL;
 }
 
-/* The task that waits for an answer from, or the end of, `pid`. */
+/* The task that waits for an answer from `pid`. */
 static struct task *find_waiting(struct vstate *vs, struct pid pid, bool info) {
     struct task *found = waits_for(&vs->main, pid, info);
     for (struct task *t = vs->tasks; t && !found; t = t->all_next)
@@ -59,20 +61,17 @@ static struct task *find_waiting(struct vstate *vs, struct pid pid, bool info) {
 static void route_reply(struct vstate *vs, struct msg *m) {
     bool info = m->kind == MSG_REPLY && m->aux == REPLY_INFO;
     bool failed = m->kind == MSG_REPLY && m->aux == REPLY_STARTED && m->u.ptr;
-    if (failed) { /* a failed start: its EXIT or LINK_DOWN, which follows, is nobody's business */
+    if (failed && !call_asked(vs, m->from)) { /* its EXIT or LINK_DOWN, which follows, is nobody's business */
         pidset_remove(&vs->proc->monitors, m->from);
         pidset_remove(&vs->proc->links, m->from);
     }
-    if (!info && vs->futures && future_arrived(vs, m))
+    if (failed && call_answered(vs, m))
         return;
     struct task *t = find_waiting(vs, m->from, info);
-    if (!t || (m->kind == MSG_REPLY && t->wait_what == WAIT_END && !failed)) {
+    if (t)
+        task_answered(vs, t, m);
+    else
         msg_free(m);
-        return;
-    }
-    t->msg = m;
-    t->wait_pid = (struct pid){0}; /* answered: what else comes from there is no answer */
-    task_ready(vs, t, WAKE_REPLY);
 }
 
 void inbox_deliver(struct proc *p, struct msg *m) {
@@ -91,12 +90,8 @@ void inbox_deliver(struct proc *p, struct msg *m) {
             route_reply(vs, m);
         break;
     case MSG_EXIT:
-        if ((vs->waiting_tasks && find_waiting(vs, m->from, false)) ||
-            (vs->futures &&
-             future_waits(vs, m->from))) { /* process.exec and funcs: the result is the answer, no event */
-            route_reply(vs, m);
+        if (vs->calls && call_answered(vs, m))
             break;
-        }
         /* fall through */
     default:
         if (vs->events)
@@ -106,12 +101,23 @@ void inbox_deliver(struct proc *p, struct msg *m) {
     }
 }
 
+static bool is_exit(const struct msg *m, struct pid pid) {
+    return m->kind == MSG_EXIT && pid_eq(m->from, pid);
+}
+
 void inbox_forget_exit(struct vstate *vs, struct pid pid) {
+    for (struct task *t = vs->ready; t;
+         t = t->next) /* those that it has woken, but that have not run since */
+        if (t->wake == WAKE_MSG && is_exit(t->msg, pid)) {
+            msg_free(t->msg);
+            t->msg = NULL;
+            t->wake = WAKE_ANEW;
+        }
     struct msgq *queues[] = {&vs->early_events, vs->events ? &vs->events->queue : NULL};
     for (int i = 0; i < 2; i++) {
         struct msgq kept = {0};
         for (struct msg *m; queues[i] && (m = msgq_take(queues[i]));)
-            if (m->kind == MSG_EXIT && pid_eq(m->from, pid))
+            if (is_exit(m, pid))
                 msg_free(m);
             else
                 msgq_add(&kept, m);

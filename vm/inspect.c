@@ -71,10 +71,9 @@ static void name_wait(const struct task *t, char *buf, size_t cap) {
 }
 
 static const char *state_word(const struct vstate *vs, const struct task *t) {
-    static const char *const words[] = {
-        [TASK_READY] = "ready",     [TASK_RECEIVE] = "receive", [TASK_SEND] = "send",
-        [TASK_SELECT] = "select",   [TASK_SLEEP] = "sleep",     [TASK_WAIT_PROC] = "process",
-        [TASK_UPGRADE] = "upgrade", [TASK_DEAD] = "ended",      [TASK_FAILED] = "ended"};
+#define X(name, word) word,
+    static const char *const words[] = {TASK_STATES(X)};
+#undef X
     return vs->current == t ? "running" : words[t->state];
 }
 

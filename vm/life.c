@@ -11,9 +11,9 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "vm/bus.h"
+#include "vm/call.h"
 #include "vm/cdata.h"
 #include "vm/env.h"
-#include "vm/future.h"
 #include "vm/heap.h"
 #include "vm/image.h"
 #include "vm/inbox.h"
@@ -461,8 +461,7 @@ void life_end(struct vstate *vs) {
     heap_consider(vs);
     vtimer_drop_all(vs);
     inbox_drop_all(vs);
-    if (vs->futures)
-        future_drop_all(vs);
+    call_drop_all(vs);
     if (vs->subs)
         bus_drop_all(vs);
     context_give(vs, NULL);

@@ -4,12 +4,14 @@
 
 #include "base/alloc.h"
 #include "sched/names.h"
+#include "vm/call.h"
 #include "vm/codec_scalar.h"
 #include "vm/entry.h"
 #include "vm/errobj.h"
 #include "vm/inbox.h"
 #include "vm/info.h"
 #include "vm/message.h"
+#include "vm/preempt.h"
 #include "vm/spawn.h"
 #include "vm/spawner.h"
 #include "vm/task.h"
@@ -202,6 +204,7 @@ static bool read_target(lua_State *L, struct vstate *vs, const char *what, int b
 static bool read_args(lua_State *L, const char *what, int base, struct vm_args *args) {
     int n = lua_gettop(L);
     scratch.len = 0;
+    message_unfold(L, base + 3, n);
     if (vstate_of(L)->wippy)
         wippy_unwrap(L, base + 3, n);
     for (int i = base + 3; i <= n; i++) {
@@ -222,13 +225,13 @@ static bool read_args(lua_State *L, const char *what, int base, struct vm_args *
     return true;
 }
 
+/* With WAIT_END, the task's call is made before. */
 static int wait_for(lua_State *L, struct vstate *vs, struct pid pid, enum wait_kind what,
                     int64_t timeout_ns) {
     struct task *t = vs->current;
     t->timed = timeout_ns > 0 && vtimer_limit_wait(L, vs, t, timeout_ns);
     t->wait_pid = pid;
     t->wait_what = what;
-    vs->waiting_tasks++;
     return task_block(L, vs, TASK_WAIT_PROC);
 }
 
@@ -263,15 +266,43 @@ const char *process_full_id(lua_State *L, struct vstate *vs, int idx, size_t *le
 }
 
 /* A spawner with the name of a living process: that one instead of a new one. */
-static int use_existing(lua_State *L, struct vstate *vs, struct pid pid, bool monitor, bool link, bool exec) {
-    if (monitor && proc_monitor(vs->proc, pid) == REL_NOT_FOUND)
-        return errobj_nil(L, ERRKIND_NOT_FOUND, "spawn: the process of that name has just ended");
+static int use_existing(lua_State *L, struct vstate *vs, const char *what, struct pid pid, bool monitor,
+                        bool link, bool exec) {
+    enum relation_status s = REL_OK;
     if (link)
-        proc_link(vs->proc, pid);
+        s = proc_link(vs->proc, pid);
+    if (s == REL_OK && exec)
+        s = call_join(vs, &vs->current->call, pid);
+    else if (s == REL_OK && monitor)
+        s = call_monitor(vs, pid);
+    if (s == REL_NOT_FOUND)
+        return errobj_nil(L, ERRKIND_NOT_FOUND, "%s: the process of that name has just ended", what);
+    if (s == REL_NO_MEMORY)
+        return errobj_nil(L, ERRKIND_RATE_LIMITED, "%s: not enough memory", what);
     if (exec)
         return wait_for(L, vs, pid, WAIT_END, 0);
     push_pid(L, vs, pid);
     return 1;
+}
+
+/* The process that a spawner means is there, but not all messages for it have found room. */
+static int not_posted(lua_State *L, struct vstate *vs, const char *what, struct pid pid,
+                      enum send_status sent) {
+    char text[PID_TEXT_MAX];
+    node_pid_text(vs->vm_node, pid, text);
+    if (sent == SEND_FULL)
+        return errobj_nil(L, ERRKIND_RATE_LIMITED, "%s: mailbox full: %s: not all messages were sent", what,
+                          text);
+    return errobj_nil(L, ERRKIND_NOT_FOUND, "%s: process not found: %s", what, text);
+}
+
+/* Nobody can wait for the start of this process, which was to be told of. */
+static void abandon(struct vstate *vs, struct pid pid) {
+    proc_unmonitor(vs->proc, pid);
+    proc_unlink(vs->proc, pid);
+    proc_kill(
+        sched_self, pid,
+        failure_format(ERRKIND_CANCELED, EXIT_TERMINATED, "spawned where nobody could wait for its start"));
 }
 
 int process_spawn_from(lua_State *L, const char *what, bool monitor, bool link, bool exec, int base,
@@ -280,20 +311,26 @@ int process_spawn_from(lua_State *L, const char *what, bool monitor, bool link, 
     struct spawn_request r = {.parent = vs->proc, .monitor = monitor, .link = link};
     struct pid pid;
     enum spawned s;
+    enum send_status sent;
     int results;
     if (exec)
         task_check_block(L);
-    if (more && !pid_none(pid = spawner_find(more)))
-        return use_existing(L, vs, pid, monitor, link, exec);
+    if (more && !pid_none(pid = spawner_find(more, &sent)))
+        return sent == SEND_OK ? use_existing(L, vs, what, pid, monitor, link, exec)
+                               : not_posted(L, vs, what, pid, sent);
     if (!process_start(L, what, &r, base, more, &s, &pid, &results))
         return results;
     int64_t timeout = more ? more->timeout_ns : 0;
-    if (s == SPAWNED_LATER) {
-        task_check_block(L);
-        return wait_for(L, vs, pid, exec ? WAIT_END : WAIT_START, timeout);
-    }
-    if (exec)
+    if (exec) {
+        call_begin(vs, &vs->current->call, pid);
         return wait_for(L, vs, pid, WAIT_END, timeout);
+    }
+    if (s == SPAWNED_LATER) {
+        if (!vs->current || !lua_isyieldable(L))
+            abandon(vs, pid);
+        task_check_block(L);
+        return wait_for(L, vs, pid, WAIT_START, timeout);
+    }
     push_pid(L, vs, pid);
     return 1;
 }
@@ -304,7 +341,7 @@ bool process_wait_over(struct vstate *vs, struct task *t) {
     struct msg *m = msg_event(MSG_EXIT, 0);
     if (!m)
         return false;
-    proc_unmonitor(vs->proc, t->wait_pid);
+    call_end(vs, &t->call);
     proc_cancel(sched_self, t->wait_pid, vs->proc->pid, "timeout", 7);
     m->from = t->wait_pid;
     m->u.failure = failure_format(ERRKIND_TIMEOUT, EXIT_RETURNED, "call: no answer within the timeout");
@@ -338,11 +375,7 @@ static int process_exec(lua_State *L) {
 int reply_push(lua_State *co, struct vstate *vs, struct task *t) {
     struct msg *m = t->msg;
     t->msg = NULL;
-    vs->waiting_tasks--;
-    if (t->timed) {
-        t->timed = false;
-        vtimer_cancel_sleep(t);
-    }
+    task_stop_timing(t);
     vs->in_hand = m;
     int n = 1;
     struct failure *f = m->u.ptr; /* both kinds keep their failure there */
@@ -375,6 +408,17 @@ static int sent(lua_State *L, enum send_status s, const char *what, const char *
     return no_such_process(L, what, dest);
 }
 
+/* The order to end is in the process' own mailbox: nothing more of it runs. */
+static int end_here(lua_State *L, struct vstate *vs) {
+    proc_poll(vs->proc);
+    if (!lua_isyieldable(L)) {
+        preempt_put_off(L, vs);
+        return 0;
+    }
+    vs->blocked = true;
+    return lua_yield(L, 0);
+}
+
 static int process_terminate(lua_State *L) {
     size_t len;
     const char *dest = luaL_checklstring(L, 1, &len);
@@ -382,8 +426,12 @@ static int process_terminate(lua_State *L) {
     if (pid_none(to))
         return no_such_process(L, "terminate", dest);
     struct failure *f = failure_format(ERRKIND_CANCELED, EXIT_TERMINATED, "process terminated");
-    return sent(L, proc_kill(sched_self, to, f), "terminate", dest);
+    enum send_status s = proc_kill(sched_self, to, f);
+    struct vstate *vs = vstate_of(L);
+    return s == SEND_OK && pid_eq(to, vs->proc->pid) ? end_here(L, vs) : sent(L, s, "terminate", dest);
 }
+
+#define CANCEL_REASON_MAX 65535
 
 static int process_cancel(lua_State *L) {
     size_t len, reason_len;
@@ -392,7 +440,14 @@ static int process_cancel(lua_State *L) {
     struct pid to = proc_lookup(sched_self, dest, len);
     if (pid_none(to))
         return no_such_process(L, "cancel", dest);
-    return sent(L, proc_cancel(sched_self, to, vstate_of(L)->proc->pid, reason, reason_len), "cancel", dest);
+    if (reason_len > CANCEL_REASON_MAX)
+        return errobj_false(L, ERRKIND_INVALID, "cancel: the reason has %zu bytes, more than %d", reason_len,
+                            CANCEL_REASON_MAX);
+    enum send_status s = proc_cancel_limited(sched_self, to, vstate_of(L)->proc->pid, reason, reason_len);
+    if (s == SEND_FULL)
+        return errobj_false(L, ERRKIND_RATE_LIMITED, "cancel: %s has %d CANCEL events waiting already", dest,
+                            CANCELS_WAITING_MAX);
+    return sent(L, s, "cancel", dest);
 }
 
 /* --- relations ------------------------------------------------------------------------------------------------------------- */
@@ -417,7 +472,7 @@ static int process_monitor(lua_State *L) {
     struct pid to = proc_lookup(sched_self, dest, len);
     if (pid_none(to))
         return no_such_process(L, "monitor", dest);
-    return related(L, proc_monitor(vstate_of(L)->proc, to), "monitor", dest);
+    return related(L, call_monitor(vstate_of(L), to), "monitor", dest);
 }
 
 static int process_link(lua_State *L) {
@@ -438,7 +493,7 @@ static int process_unmonitor(lua_State *L) {
     if (!pid_none(to)) {
         proc_poll(vs->proc);
         inbox_forget_exit(vs, to);
-        proc_unmonitor(vs->proc, to);
+        call_unmonitor(vs, to);
     }
     lua_pushboolean(L, 1);
     return 1;
@@ -493,26 +548,6 @@ static int process_get_options(lua_State *L) {
 
 /* --- registry ----------------------------------------------------------------------------------------------------------------- */
 
-/* Names are no memory of the process that a limit would count: so many that it has given away, or holds, are too many. */
-#define NAMES_MAX 65536
-
-static uint32_t names_held(struct proc *p) {
-    struct names *names = &p->host->node->names;
-    uint32_t n = 0;
-    pthread_mutex_lock(&names->lock);
-    for (struct name_entry *e = p->names; e; e = e->next_own)
-        n++;
-    pthread_mutex_unlock(&names->lock);
-    return n;
-}
-
-/* vs->names also counts what others have taken away since: counted anew when it matters. */
-static bool too_many_names(struct vstate *vs, struct pid pid) {
-    if (vs->names >= NAMES_MAX && pid_eq(pid, vs->proc->pid))
-        vs->names = names_held(vs->proc);
-    return vs->names >= NAMES_MAX;
-}
-
 static int registry_register(lua_State *L) {
     size_t len, pid_len;
     const char *name = luaL_checklstring(L, 1, &len);
@@ -523,14 +558,14 @@ static int registry_register(lua_State *L) {
         text = luaL_checklstring(L, 2, &pid_len);
         pid = proc_lookup(sched_self, text, pid_len);
     }
-    if (too_many_names(vs, pid))
-        return errobj_false(L, ERRKIND_RATE_LIMITED,
-                            "register: %s: this process has registered %d names already", name, NAMES_MAX);
     switch (pid_none(pid) ? NAME_NO_PROCESS : names_register(sched_self, name, len, pid)) {
     case NAME_OK:
-        vs->names++;
         lua_pushboolean(L, 1);
         return 1;
+    case NAME_TOO_MANY:
+        return errobj_false(L, ERRKIND_RATE_LIMITED,
+                            "register: %s: %d names that this process has registered are held", name,
+                            NAMES_EACH_MAX);
     case NAME_TAKEN:
         return errobj_false(L, ERRKIND_ALREADY_EXISTS, "register: name already registered: %s", name);
     case NAME_INVALID:

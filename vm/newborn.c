@@ -54,7 +54,7 @@ static bool grow_up(struct proc *p) {
     p->behaviour = &spawn_behaviour;
     life_begin(vs, p);
     vs->arg_count = n->args.count;
-    vs->context = n->context;
+    context_give(vs, n->context);
     n->context = NULL;
     task_ready(vs, &vs->main, WAKE_START);
     vm_account(vs);

@@ -10,6 +10,7 @@
 #include "vm/errobj.h"
 #include "vm/inbox.h"
 #include "vm/life.h"
+#include "vm/message.h"
 #include "vm/newborn.h"
 #include "vm/pool.h"
 #include "vm/spawner.h"
@@ -144,6 +145,35 @@ struct failure *spawn_failure_from(lua_State *co, struct vstate *vs, enum exit_h
     return f ? f : failure_format(kind, how, "not enough memory");
 }
 
+/* Runs protected, as make_traceback: where each coroutine of the process waits. */
+static int make_tracebacks(lua_State *L) {
+    struct vstate *vs = vstate_of(L);
+    vs->args.len = 0;
+    for (struct task *t = &vs->main; t; t = t == &vs->main ? vs->tasks : t->all_next) {
+        luaL_traceback(L, t->co, NULL, 0);
+        size_t len;
+        const char *text = lua_tolstring(L, -1, &len);
+        if (vs->args.len)
+            put_trace(&vs->args, "\n", 1);
+        put_trace(&vs->args, text, len);
+        lua_settop(L, -2);
+    }
+    return 0;
+}
+
+struct failure *spawn_deadlock(struct vstate *vs) {
+    static const char message[] = "deadlock: all coroutines blocked";
+    size_t mark = vs->memory_mark;
+    vs->memory_mark = SIZE_MAX;
+    bool ok = lua_cpcall(vs->L, make_tracebacks, NULL) == 0;
+    vs->memory_mark = mark;
+    lua_settop(vs->L, 0);
+    struct failure *f = failure_new(ERRKIND_UNKNOWN, EXIT_RAISED, RETRY_UNKNOWN, message, sizeof message - 1,
+                                    vs->args.data, ok ? vs->args.len : 0, NULL, 0);
+    vs->args.len = 0;
+    return f ? f : failure_format(ERRKIND_UNKNOWN, EXIT_RAISED, "%s", message);
+}
+
 /* --- the end of the file's top level, and of main -------------------------------------------------------------------- */
 
 static bool start_failed(struct proc *p, struct failure *f) {
@@ -234,6 +264,7 @@ void spawn_main_returned(struct proc *p, lua_State *co, int n) {
     }
     if (n == 0 || lua_type(co, 1) == LUA_TNIL)
         return;
+    message_unfold(co, 1, 1);
     if (vs->wippy)
         wippy_unwrap(co, 1, 1);
     char why[256];

@@ -39,6 +39,9 @@ void spawn_main_returned(struct proc *p, lua_State *co, int n);
 /* The error value on top of `co`'s stack becomes a failure (a new reference), with a traceback. */
 struct failure *spawn_failure_from(lua_State *co, struct vstate *vs, enum exit_how how);
 
+/* The outcome of a process all of whose coroutines wait for each other, with where each of them does. */
+struct failure *spawn_deadlock(struct vstate *vs);
+
 extern const struct behaviour spawn_behaviour;
 
 #endif

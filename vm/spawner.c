@@ -7,7 +7,9 @@
 #include "vm/errobj.h"
 #include "vm/future.h"
 #include "vm/lib.h"
+#include "vm/message.h"
 #include "vm/mod_process.h"
+#include "vm/wippy.h"
 
 /*
  * Environment table of a spawner: its name, or false; an array of topic, encoded payload, topic, ...; an encoded context, or
@@ -235,6 +237,9 @@ static int method_with_message(lua_State *L) {
         return errobj_nil(L, ERRKIND_INVALID, "with_message: \"%s\" is no valid topic", topic);
     struct codec_buf *b = process_scratch();
     b->len = 0;
+    message_unfold(L, 3, n + 2);
+    if (vstate_of(L)->wippy)
+        wippy_unwrap(L, 3, n + 2);
     enum codec_status s = codec_encode_n(L, 3, n, "payload", MSG_DATA_MAX, b, why, sizeof why);
     if (s != CODEC_OK)
         return errobj_nil(L, s == CODEC_NO_MEMORY ? ERRKIND_RATE_LIMITED : ERRKIND_INVALID,
@@ -262,37 +267,36 @@ static void push_part(const struct spawn_more *more, int part) {
     lua_remove(more->L, -2);
 }
 
-/* Sends the messages to `to`; false without memory. Those that do not fit a full mailbox are lost to it. */
-static bool post_messages(const struct spawn_more *more, struct pid to) {
+/* Sends the messages to `to`, up to the first that does not get there. SEND_FULL: also without memory. */
+static enum send_status post_messages(const struct spawn_more *more, struct pid to) {
     lua_State *L = more->L;
     push_part(more, MESSAGES);
     int list = lua_gettop(L);
     int n = (int)lua_objlen(L, list);
-    bool ok = true;
-    for (int i = 1; i < n && ok; i += 2) {
+    enum send_status s = SEND_OK;
+    for (int i = 1; i < n && s == SEND_OK; i += 2) {
         size_t topic_len, len;
         lua_rawgeti(L, list, i);
         lua_rawgeti(L, list, i + 1);
         const char *topic = lua_tolstring(L, -2, &topic_len), *data = lua_tolstring(L, -1, &len);
         struct msg *m = msg_new(MSG_USER, topic_len, len);
-        ok = m != NULL;
-        if (ok) {
+        s = SEND_FULL;
+        if (m) {
             m->from = vstate_of(L)->proc->pid;
             m->topic_hash = msg_hash(topic, topic_len);
             memcpy(m->bytes, topic, topic_len);
             memcpy(msg_data(m), data, len);
-            if (proc_post(sched_self, to, m) != SEND_OK) {
+            s = proc_post(sched_self, to, m);
+            if (s != SEND_OK)
                 msg_free(m);
-                ok = false;
-            }
         }
         lua_settop(L, list);
     }
     lua_settop(L, list - 1);
-    return ok;
+    return s;
 }
 
-struct pid spawner_find(const struct spawn_more *more) {
+struct pid spawner_find(const struct spawn_more *more, enum send_status *sent) {
     lua_State *L = more->L;
     struct pid pid = {0};
     luaL_checkstack(L, 8, "spawner");
@@ -306,7 +310,7 @@ struct pid spawner_find(const struct spawn_more *more) {
     }
     lua_settop(L, -2);
     if (!pid_none(pid))
-        post_messages(more, pid);
+        *sent = post_messages(more, pid);
     return pid;
 }
 
@@ -335,7 +339,7 @@ struct failure *spawner_prepare(const struct spawn_more *more, struct proc *p) {
             why = failure_format(ERRKIND_ALREADY_EXISTS, EXIT_START, "name already registered: %s", name);
     }
     lua_settop(L, -2);
-    if (!why && !post_messages(more, p->pid))
+    if (!why && post_messages(more, p->pid) != SEND_OK)
         why = failure_format(ERRKIND_RATE_LIMITED, EXIT_START,
                              "the messages do not fit the new process' mailbox");
     return why;

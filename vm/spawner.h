@@ -33,8 +33,8 @@ struct spawn_more {
     int self; /* stack index of the spawner: its environment table holds name, messages and context */
 };
 
-/* A living process has the spawner's name: it gets the messages; its pid. None: one has to be started. */
-struct pid spawner_find(const struct spawn_more *more);
+/* A living process has the spawner's name: it gets the messages, *sent tells how that went; its pid. None: one has to be started. */
+struct pid spawner_find(const struct spawn_more *more, enum send_status *sent);
 
 /* The new process exists, nothing of it has run: gives it its name, messages, context, options. NULL, or why not. Raises nothing. */
 struct failure *spawner_prepare(const struct spawn_more *more, struct proc *p);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "vm/call.h"
 #include "vm/chan.h"
 #include "vm/cstack.h"
 #include "vm/env.h"
@@ -70,10 +71,28 @@ int task_block(lua_State *L, struct vstate *vs, enum task_state why) {
     return lua_yield(L, 0);
 }
 
+void task_answered(struct vstate *vs, struct task *t, struct msg *m) {
+    t->wait_pid = (struct pid){0}; /* what else comes from there is no answer */
+    t->msg = m;
+    if (!m) {
+        task_stop_timing(t);
+        t->raise = "not enough memory";
+    }
+    task_ready(vs, t, m ? WAKE_REPLY : WAKE_NOTHING);
+}
+
+void task_stop_timing(struct task *t) {
+    if (t->timed)
+        vtimer_cancel_sleep(t);
+    t->timed = false;
+}
+
 void task_refuse(lua_State *L, struct vstate *vs) {
     struct task *t = vs->current;
     vs->blocked = false;
     task_unqueue(t);
+    call_end(vs, &t->call);
+    task_stop_timing(t);
     if (t->state == TASK_SLEEP)
         vtimer_cancel_sleep(t);
     t->state = TASK_READY;
@@ -108,8 +127,10 @@ static int begin(lua_State *L, struct vstate *vs, struct task *t) {
         preempt_put_off(L, vs);
     }
     if (turn == TURN_EXIT) { /* the caller never runs again */
-        if (!lua_isyieldable(L))
+        if (!lua_isyieldable(L)) {
+            preempt_put_off(L, vs);
             return luaL_error(L, "the process ends");
+        }
         vs->blocked = true;
         return lua_yield(L, 0);
     }
@@ -223,7 +244,7 @@ static enum turn run_task(struct proc *p, struct vstate *vs, struct task *t) {
     lua_State *co = t->co;
     if (n < 0) {
         vs->current = NULL;
-        return cut(t, WAKE_MATCH);
+        return t->wake == WAKE_ANEW ? TURN_WAITS : cut(t, WAKE_MATCH);
     }
     t->state = TASK_READY;
     if (t->raise)
@@ -236,8 +257,8 @@ static enum turn run_task(struct proc *p, struct vstate *vs, struct task *t) {
     vs->current = NULL;
     if (vs->armed)
         preempt_disarm(vs);
-    if (p->failure || vs->upgrade_now)
-        return TURN_EXIT; /* by a coroutine that it spawned */
+    if (p->failure || p->kill || vs->upgrade_now)
+        return TURN_EXIT; /* by a coroutine that it spawned, or by its own order */
     if (rc == LUA_YIELD) {
         if (vs->preempted) {
             vs->preempted = false;
@@ -339,7 +360,7 @@ static enum step run_ready(struct proc *p, struct vstate *vs) {
             return STEP_AGAIN;
     }
     if (deadlocked(vs)) {
-        fail(p, failure_format(ERRKIND_UNKNOWN, EXIT_RAISED, "deadlock: all coroutines blocked"));
+        fail(p, spawn_deadlock(vs));
         return STEP_EXIT;
     }
     return tidy_wanted(vs) ? tidy_step(vs) : STEP_WAIT;
@@ -443,6 +464,10 @@ enum start task_start_now(struct proc *p) {
     if (vs->over_memory) {
         limit_failure(p, vs);
         result = START_FAILED;
+    }
+    if (result == START_FAILED && !p->failure) { /* it was ordered to end */
+        p->failure = p->kill;
+        p->kill = NULL;
     }
     return result;
 }

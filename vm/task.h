@@ -28,6 +28,12 @@ void task_check_block(lua_State *L);
 /* The blocking call that just yielded cannot wait: unqueues the task; it raises when resumed. */
 void task_refuse(lua_State *L, struct vstate *vs);
 
+/* The answer that a task in TASK_WAIT_PROC waits for has come, and is the task's now; NULL: there was no memory for it. */
+void task_answered(struct vstate *vs, struct task *t, struct msg *m);
+
+/* The time that limits a wait for another process means nothing any more. */
+void task_stop_timing(struct task *t);
+
 /* Takes a blocked task out of all queues it waits in. Touches no Lua. */
 void task_unqueue(struct task *t);
 

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "vm/call.h"
 #include "vm/chan.h"
 #include "vm/entry.h"
 #include "vm/errobj.h"
@@ -98,8 +99,8 @@ static void hand_over_task(struct vstate *next, struct task *t) {
 bool upgrade_commit(struct proc *p) {
     struct vstate *vs = p->data, *next = vs->upgrade;
     vs->upgrade = NULL;
-    hand_over_task(next, &vs->main);
-    for (struct task *t = vs->tasks; t; t = t->all_next)
+    call_forget_all(vs);
+    for (struct task *t = vs->ready; t; t = t->next) /* in the order in which they were woken */
         hand_over_task(next, t);
     for (struct chan *ch = vs->topics; ch; ch = ch->next_topic)
         msgq_merge(&next->unclaimed, &ch->queue);

@@ -62,18 +62,24 @@ enum registry_slot {
     REG_LAST = REG_WORDS_END
 };
 
-/* Why a coroutine of the process does not run. */
+/* Why a coroutine of the process does not run: name, what inspectors call it. MATCH: in the midst of a search (vm/strlib.h);
+ * FAILED: with an error, its stack is as it was then. */
+#define TASK_STATES(X)                                                                                       \
+    X(READY, "ready")                                                                                        \
+    X(RECEIVE, "receive")                                                                                    \
+    X(SEND, "send")                                                                                          \
+    X(SELECT, "select")                                                                                      \
+    X(SLEEP, "sleep")                                                                                        \
+    X(WAIT_PROC, "process")                                                                                  \
+    X(UPGRADE, "upgrade")                                                                                    \
+    X(MATCH, "ready")                                                                                        \
+    X(DEAD, "ended")                                                                                         \
+    X(FAILED, "ended")
+
 enum task_state {
-    TASK_READY,
-    TASK_RECEIVE,
-    TASK_SEND,
-    TASK_SELECT,
-    TASK_SLEEP,
-    TASK_WAIT_PROC,
-    TASK_UPGRADE,
-    TASK_MATCH /* vm/strlib.h */,
-    TASK_DEAD,
-    TASK_FAILED /* with an error; its stack is as it was then */
+#define X(name, word) TASK_##name,
+    TASK_STATES(X)
+#undef X
 };
 
 /* What a ready task is resumed with. */
@@ -85,7 +91,8 @@ enum wake_kind {
     WAKE_CLOSED,  /* the channel was closed: nil, false for a receiver, an error for a sender */
     WAKE_SENT,    /* a blocked send went through */
     WAKE_MATCH,   /* its search goes on */
-    WAKE_REPLY    /* `msg` is a reply of the kind that the task waits for */
+    WAKE_REPLY,   /* `msg` is a reply of the kind that the task waits for */
+    WAKE_ANEW     /* what had arrived at `chan` was taken back: the receive or select begins anew */
 };
 
 /* Beside the first of the three slots that anchor_take gives. */
@@ -113,6 +120,14 @@ struct waiter {
     bool queued;
 };
 
+/* vm/call.h */
+struct vcall {
+    struct vcall *next, **link; /* in vs->calls; link NULL: it does not wait */
+    struct pid pid;
+    struct vfuture *future; /* whose it is; NULL: a task's */
+    bool asked;             /* the program monitors `pid`, too: the same in all calls that wait for it */
+};
+
 struct task {
     struct task *next; /* in one list: ready, or cut */
     struct task *all_next, **all_link;
@@ -126,6 +141,7 @@ struct task {
     struct pid wait_pid;      /* TASK_WAIT_PROC: who has to answer */
     enum wait_kind wait_what; /* and what of it is the answer */
     bool timed;               /* the sleep timer limits that wait */
+    struct vcall call;        /* waits while it is WAIT_END that has to come */
     int hold; /* its slots in the anchor table: value or cases; + ANCHOR_CO; + ANCHOR_CHAN. 0: none yet */
     const char *raise;   /* it is resumed with this error instead of values */
     struct waiter one;   /* plain receive and send */
@@ -220,7 +236,7 @@ struct vstate {
     volatile sig_atomic_t armed; /* the hook is set; by the preempt signal in this thread */
     volatile sig_atomic_t
         hook_changes; /* the hook is being set or taken away: the signal's handler keeps away */
-    uint32_t timers, bus_subs, names, live_tasks, waiting_tasks; /* waiting_tasks: in TASK_WAIT_PROC */
+    uint32_t timers, bus_subs, live_tasks;
     int anchor_next, anchor_free;
     unsigned arg_count;
     uint8_t topic_at;
@@ -242,7 +258,7 @@ struct vstate {
     struct vtimer *timer_list;  /* all of this process */
     struct pid starter;         /* whom to tell how the top level went; none: nobody waits */
     struct vcontext *context;   /* NULL: none; vm/spawner.h */
-    struct vfuture *futures;    /* pending ones */
+    struct vcall *calls;        /* those that wait */
     struct vsub *subs;          /* on the bus */
     bool upgrade_now, upgraded; /* `upgrade` is to take over; this one took over */
     struct vstate *upgrade;     /* the state that takes the process over when this step ends */

@@ -527,6 +527,14 @@ class Watch(VerbCase):
         self.complains("nobody: name not registered", "stack", "nobody")
         self.complains("process not found", "stack", "{app:processes|0xfffff}")
 
+    def test_in_the_midst_of_a_search(self):
+        """It is on no list of those that wait, and has left the Lua stack as a blocking call does."""
+        self.up(entry("seeks", "return { main = function() while true do (('x'):rep(1e6)):gsub('x', 'yy') end end }"))
+        pid = self.spawn("app:seeks")
+        for _ in range(20):
+            self.assertRegex(self.troupe("stack", pid).out, r"\nmain, (ready|running)\n")
+            self.assertRegex(self.troupe("info", pid).out, r"(?m)^state +(ready|running)")
+
     def test_profile(self):
         self.up()
         bob = self.spawn("app:echo", "bob")
