@@ -56,6 +56,10 @@ struct failure {
 /* Longer messages and tracebacks are cut and end in a mark. */
 #define FAILURE_TEXT_MAX (64 * 1024)
 
+static inline size_t failure_size(const struct failure *f) {
+    return sizeof *f + f->message_len + f->stack_len + f->details_len;
+}
+
 /*
  * A new failure with one reference, or NULL without memory (or when the details are longer than a uint32_t tells).
  * Everything given is copied, into one block; message, stack and details may be NULL when their length is 0.

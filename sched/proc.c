@@ -107,7 +107,7 @@ enum send_status proc_post(struct sched_thread *t, struct pid to, struct msg *m)
     } else if (m->charge && !mbox_reserve(&p->mbox, m, host_limit(p->host, mailbox_messages),
                                           host_limit(p->host, mailbox_bytes))) {
         status = SEND_FULL;
-        if (host_limit(p->host, mailbox_kill))
+        if (m->kind == MSG_USER && host_limit(p->host, mailbox_kill))
             kill_full(t, p);
     } else {
         if (trace_any(t->node))

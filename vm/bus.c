@@ -30,10 +30,15 @@ struct vbus {
 
 struct vbus *bus_new(void) {
     struct vbus *b = mem_calloc(1, sizeof *b);
-    if (b && pthread_rwlock_init(&b->lock, NULL) != 0) {
+    pthread_rwlockattr_t how;
+    pthread_rwlockattr_init(&how);
+    /* Who subscribes is not to wait until nobody sends any more. */
+    pthread_rwlockattr_setkind_np(&how, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    if (b && pthread_rwlock_init(&b->lock, &how) != 0) {
         mem_free(b);
-        return NULL;
+        b = NULL;
     }
+    pthread_rwlockattr_destroy(&how);
     return b;
 }
 
@@ -72,7 +77,7 @@ void bus_arrived(struct vstate *vs, struct msg *m) {
     if (s->chan)
         chan_arrive(vs, s->chan, m);
     else
-        msg_free(m);
+        vstate_consumed(vs, m);
 }
 
 /* Off the bus, and off its process' list. */
@@ -221,27 +226,26 @@ static bool matches(const char *pattern, const char *name) {
     }
 }
 
-static void post(struct vbus *b, struct vsub *s, struct pid from, const struct codec_buf *data) {
+/* An event for one subscription; within the limits of its process' mailbox. false: there is no room for it. */
+static bool post(struct vsub *s, struct pid from, const struct codec_buf *data) {
     /* relaxed: partner is event_release; a limit */
-    if (atomic_fetch_add_explicit(&s->queued, 1, memory_order_relaxed) >= BUS_BUFFER) {
-        atomic_fetch_sub_explicit(&s->queued, 1, memory_order_relaxed);
-        atomic_fetch_add_explicit(&b->dropped, 1, memory_order_relaxed);
-        return;
-    }
-    struct msg *m = msg_new(MSG_REPLY, 0, data->len);
+    bool room = atomic_fetch_add_explicit(&s->queued, 1, memory_order_relaxed) < BUS_BUFFER;
+    struct msg *m = room ? msg_new(MSG_REPLY, 0, data->len) : NULL;
     if (!m) {
         atomic_fetch_sub_explicit(&s->queued, 1, memory_order_relaxed);
-        atomic_fetch_add_explicit(&b->dropped, 1, memory_order_relaxed);
-        return;
+        return false;
     }
     m->aux = REPLY_BUS;
     m->from = from;
+    msg_charge(m);
     atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
     m->u.ptr = s;
     m->release = event_release;
     memcpy(msg_data(m), data->data, data->len);
-    if (proc_post(sched_self, s->pid, m) != SEND_OK)
+    enum send_status sent = proc_post(sched_self, s->pid, m);
+    if (sent != SEND_OK)
         msg_free(m);
+    return sent != SEND_FULL;
 }
 
 static int events_send(lua_State *L) {
@@ -272,8 +276,9 @@ static int events_send(lua_State *L) {
                             "events.send: %s", status == CODEC_BAD_VALUE ? why : "the event is too large");
     pthread_rwlock_rdlock(&b->lock);
     for (struct vsub *s = b->subs; s; s = s->next)
-        if (matches(s->system, text[0]) && (!s->kind || matches(s->kind, text[1])))
-            post(b, s, vs->proc->pid, data);
+        if (matches(s->system, text[0]) && (!s->kind || matches(s->kind, text[1])) &&
+            !post(s, vs->proc->pid, data))
+            atomic_fetch_add_explicit(&b->dropped, 1, memory_order_relaxed);
     pthread_rwlock_unlock(&b->lock);
     lua_pushboolean(L, 1);
     return 1;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "vm/future.h"
+#include "vm/heap.h"
 #include "vm/task.h"
 #include "vm/timer.h"
 
@@ -72,7 +73,7 @@ void call_unmonitor(struct vstate *vs, struct pid pid) {
 }
 
 /* Of an end, or a failed start, that several want to know. NULL: no memory. */
-static struct msg *copy(const struct msg *m) {
+static struct msg *copy(struct vstate *vs, const struct msg *m) {
     struct msg *c = msg_event(MSG_EXIT, m->data_len);
     if (!c)
         return NULL;
@@ -81,6 +82,7 @@ static struct msg *copy(const struct msg *m) {
     memcpy(msg_data(c), m->bytes + m->topic_len, m->data_len);
     c->from = m->from;
     c->u.failure = failure_hold(m->u.ptr);
+    heap_hold(vs, c);
     return c;
 }
 
@@ -100,7 +102,7 @@ bool call_answered(struct vstate *vs, struct msg *m) {
     bool keep = c->asked && m->kind == MSG_EXIT;
     for (struct vcall *next; c; c = next) {
         next = find(c->next, pid);
-        give(vs, c, next || keep ? copy(m) : m);
+        give(vs, c, next || keep ? copy(vs, m) : m);
     }
     return !keep;
 }

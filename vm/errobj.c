@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "vm/codec.h"
+#include "vm/heap.h"
 
 enum { TRACE_LEVELS = 20 };
 
@@ -91,12 +92,20 @@ struct failure *errobj_failure(lua_State *L, int idx) {
     return e ? e->failure : NULL;
 }
 
+/* An object that refers to `f` exists. */
+static void count(lua_State *L, const struct failure *f) {
+    struct vstate *vs = vstate_of(L);
+    heap_adopt(vs, failure_size(f));
+    heap_pace(L, vs);
+}
+
 void errobj_push(lua_State *L, struct failure *f) {
     failure_release(unowned);
     unowned = f;
     struct verror *e = vtype_new(L, VTYPE_ERROR, sizeof *e);
     e->failure = f;
     unowned = NULL;
+    count(L, f);
 }
 
 void errobj_thread_ends(void) {
@@ -108,6 +117,7 @@ void errobj_own(lua_State *L, struct verror *e, struct failure *f) {
     if (!f)
         luaL_error(L, "not enough memory");
     e->failure = f;
+    count(L, f);
 }
 
 static void push_formatted(lua_State *L, enum errkind kind, const char *fmt, va_list args) {
@@ -214,7 +224,8 @@ static int error_tostring(lua_State *L) {
 
 static int error_gc(lua_State *L) {
     struct verror *e = vtype_test(L, 1, VTYPE_ERROR);
-    if (e) {
+    if (e && e->failure) {
+        heap_disown(vstate_of(L), failure_size(e->failure));
         failure_release(e->failure);
         e->failure = NULL;
     }

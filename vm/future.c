@@ -6,6 +6,7 @@
 #include "vm/chan.h"
 #include "vm/env.h"
 #include "vm/errobj.h"
+#include "vm/heap.h"
 #include "vm/mod_process.h"
 #include "vm/payload.h"
 #include "vm/timer.h"
@@ -16,6 +17,7 @@ struct vfuture {
     struct vcall call; /* waits while it is pending */
     struct chan *chan;
     struct msg *answer;      /* MSG_EXIT, or the MSG_REPLY of a failed start */
+    size_t adopted;          /* what it counts for */
     struct failure *failure; /* instead: canceled, timed out */
     struct vtimer *timer;
     bool canceled;
@@ -43,9 +45,13 @@ static void complete(struct vstate *vs, struct vfuture *f) {
 
 void future_answered(struct vstate *vs, struct vfuture *f, struct msg *m) {
     f->answer = m;
-    if (!m)
+    if (m) {
+        f->adopted = heap_release(vs, m);
+        heap_adopt(vs, f->adopted);
+    } else {
         f->failure =
             failure_format(ERRKIND_RATE_LIMITED, EXIT_RETURNED, "call: not enough memory for the answer");
+    }
     complete(vs, f);
 }
 
@@ -61,6 +67,7 @@ static int future_gc(lua_State *L) {
     struct vstate *vs = vstate_of(L);
     if (f->call.link) /* nobody will ask for the result */
         detach(vs, f);
+    heap_disown(vs, f->adopted);
     if (f->answer)
         msg_free(f->answer);
     failure_release(f->failure);
@@ -119,6 +126,7 @@ int future_start(lua_State *L, int base, const struct spawn_more *more, int64_t 
     if (results)
         return results;
     luaL_checkstack(L, 12, "future");
+    heap_pace(L, vs);
     struct vfuture *f = push_future(L); /* before the process: making it may raise */
     lua_insert(L, 1);
     struct spawn_more moved;

@@ -41,6 +41,9 @@ struct more {
  * granted: an error for want of memory in the midst of anything is what LuaJIT has been tested for least.
  */
 #define OVERDRAFT_ONE (64u * 1024)
+
+/* So much more than is known to be in use, outside of the state, before the collector looks again. */
+#define FOREIGN_STEP (256u * 1024)
 #define OVERDRAFT_ALL (1024u * 1024)
 
 static bool overdraw(struct vstate *vs, size_t more) {
@@ -113,6 +116,41 @@ bool heap_charge(struct vstate *vs, size_t bytes) {
         return false;
     vs->charged += bytes;
     return true;
+}
+
+void heap_adopt(struct vstate *vs, size_t bytes) {
+    if (over_limit(vs, bytes))
+        overdraw(vs, bytes);
+    vs->memory += bytes;
+    vs->foreign += bytes;
+}
+
+void heap_pace(lua_State *L, struct vstate *vs) {
+    if (vs->foreign > 2 * vs->foreign_kept + vs->memory / 2 + FOREIGN_STEP) {
+        lua_gc(L, LUA_GCCOLLECT, 0);
+        vs->foreign_kept = vs->foreign;
+    }
+}
+
+void heap_disown(struct vstate *vs, size_t bytes) {
+    vs->memory -= bytes;
+    vs->foreign -= bytes;
+}
+
+void heap_hold(struct vstate *vs, struct msg *m) {
+    size_t bytes = msg_size(m);
+    if (m->kind == MSG_EXIT || m->kind == MSG_LINK_DOWN)
+        bytes += m->u.failure ? failure_size(m->u.failure) : 0;
+    m->charge = (uint32_t)((bytes + MSG_CHARGE_UNIT - 1) / MSG_CHARGE_UNIT);
+    if (!heap_charge(vs, (size_t)m->charge * MSG_CHARGE_UNIT))
+        vs->charged += (size_t)m->charge * MSG_CHARGE_UNIT;
+}
+
+size_t heap_release(struct vstate *vs, struct msg *m) {
+    size_t bytes = (size_t)m->charge * MSG_CHARGE_UNIT;
+    vs->charged -= bytes;
+    m->charge = 0;
+    return bytes;
 }
 
 static inline bool inside(const void *block, size_t size, const void *ptr) {

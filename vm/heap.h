@@ -53,6 +53,21 @@ void heap_parts(struct vstate *vs, struct image_part parts[static IMAGE_BLOCKS])
  * by vs->charged -= bytes. Inside the process. */
 bool heap_charge(struct vstate *vs, size_t bytes);
 
+/* What an object of the state refers to outside of it, and gives back when it is collected: counts as the state's memory; over a
+ * limit, the process ends at its next instruction. Touch no Lua values. */
+void heap_adopt(struct vstate *vs, size_t bytes);
+void heap_disown(struct vstate *vs, size_t bytes);
+
+/* Runs the collector if there is much of that, as it runs for what lies inside. Where objects are made that refer to such. */
+void heap_pace(lua_State *L, struct vstate *vs);
+
+/* A message of those that vstate_holds waits in the process from now on: it counts as its memory until vstate_consumed. Touches
+ * no Lua values. */
+void heap_hold(struct vstate *vs, struct msg *m);
+
+/* It does not any more, but goes on living; returns how many bytes that were. */
+size_t heap_release(struct vstate *vs, struct msg *m);
+
 /* The collector works as usual again: a process that was near its limit is not any more. Inside the process. */
 void heap_relax(struct vstate *vs);
 

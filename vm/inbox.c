@@ -71,11 +71,13 @@ static void route_reply(struct vstate *vs, struct msg *m) {
     if (t)
         task_answered(vs, t, m);
     else
-        msg_free(m);
+        vstate_consumed(vs, m);
 }
 
 void inbox_deliver(struct proc *p, struct msg *m) {
     struct vstate *vs = p->data;
+    if (vstate_holds(m))
+        heap_hold(vs, m);
     switch (m->kind) {
     case MSG_USER:
         route_user(vs, m);
@@ -109,7 +111,7 @@ void inbox_forget_exit(struct vstate *vs, struct pid pid) {
     for (struct task *t = vs->ready; t;
          t = t->next) /* those that it has woken, but that have not run since */
         if (t->wake == WAKE_MSG && is_exit(t->msg, pid)) {
-            msg_free(t->msg);
+            vstate_consumed(vs, t->msg);
             t->msg = NULL;
             t->wake = WAKE_ANEW;
         }
@@ -118,7 +120,7 @@ void inbox_forget_exit(struct vstate *vs, struct pid pid) {
         struct msgq kept = {0};
         for (struct msg *m; queues[i] && (m = msgq_take(queues[i]));)
             if (is_exit(m, pid))
-                msg_free(m);
+                vstate_consumed(vs, m);
             else
                 msgq_add(&kept, m);
         if (queues[i])

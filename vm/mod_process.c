@@ -392,7 +392,7 @@ int reply_push(lua_State *co, struct vstate *vs, struct task *t) {
         lua_pushnil(co);
     }
     vs->in_hand = NULL;
-    msg_free(m);
+    vstate_consumed(vs, m);
     return n;
 }
 

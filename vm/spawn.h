@@ -25,7 +25,7 @@ struct spawn_request {
 enum spawned { SPAWNED, SPAWNED_LATER, SPAWN_FAILED };
 
 /* The aux of MSG_REPLY nodes that the vm sends itself. */
-enum { REPLY_STARTED = VM_REPLY_STARTED, REPLY_INFO, REPLY_BUS };
+enum { REPLY_STARTED = VM_REPLY_STARTED, REPLY_INFO = VM_REPLY_INFO, REPLY_BUS = VM_REPLY_BUS };
 
 /* On SPAWN_FAILED *f is a reference for the caller. Any attached thread. */
 enum spawned spawn_process(struct vm *vm, const struct spawn_request *r, struct pid *pid, struct failure **f);

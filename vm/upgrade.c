@@ -6,6 +6,7 @@
 #include "vm/chan.h"
 #include "vm/entry.h"
 #include "vm/errobj.h"
+#include "vm/heap.h"
 #include "vm/life.h"
 #include "vm/mod_process.h"
 #include "vm/pool.h"
@@ -72,6 +73,8 @@ static void hand_over(struct vstate *next, struct msg *m) {
         break;
     case MSG_EXIT:
     case MSG_LINK_DOWN:
+        heap_hold(next, m);
+        /* fall through */
     case MSG_CANCEL:
         msgq_add(&next->early_events, m);
         break;

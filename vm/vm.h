@@ -148,7 +148,7 @@ struct vm_args {
 };
 
 /* The aux of the MSG_REPLY that the parent of a vm_spawn gets. */
-enum { VM_REPLY_STARTED = 1 };
+enum { VM_REPLY_STARTED = 1, VM_REPLY_INFO, VM_REPLY_BUS };
 
 /*
  * Starts `entry` on `host` from outside Lua (supervisor, tool). `parent` may be NULL; else this runs inside it. The arguments

@@ -209,8 +209,10 @@ struct vstate {
     struct vm *vm;
     struct node *vm_node;
     struct ventry *entry;
-    struct vstate *next;   /* in a pool */
-    size_t baseline;       /* memory when it was new */
+    struct vstate *next; /* in a pool */
+    size_t baseline;     /* memory when it was new */
+    size_t foreign,
+        foreign_kept; /* of `memory`, what lies outside: vm/heap.h; and that after the last collection for it */
     struct codec_buf args; /* arguments, then the result; the memory is reused */
     struct more *more;     /* a second block, or NULL: vm/heap.c */
     uint32_t outside;      /* pieces of memory that do not lie in a block */
@@ -318,9 +320,18 @@ static inline void vm_account(struct vstate *vs) {
         proc_account(vs->proc, bytes);
 }
 
-/* A message is used up: off the mailbox's books, and freed. */
+/* Of these no mailbox counts anything: vm/heap.h, heap_hold. */
+static inline bool vstate_holds(const struct msg *m) {
+    return m->kind == MSG_EXIT || m->kind == MSG_LINK_DOWN ||
+           (m->kind == MSG_REPLY && m->aux != VM_REPLY_BUS);
+}
+
+/* A message is used up: off the books of the process, or of its mailbox, and freed. */
 static inline void vstate_consumed(struct vstate *vs, struct msg *m) {
-    proc_consumed(vs->proc, m);
+    if (!vstate_holds(m))
+        proc_consumed(vs->proc, m);
+    else
+        vs->charged -= (size_t)m->charge * MSG_CHARGE_UNIT;
     msg_free(m);
 }
 

@@ -32,6 +32,7 @@ def configuration(host=HOST, more=""):
     for path in sorted(glob.glob(os.path.join(HERE, "*.lua")) + glob.glob(os.path.join(HERE, "lib", "*.lua"))):
         name = os.path.basename(path)[:-4]
         text.append("  - {name: %s, kind: process.lua, source: \"file://%s\"}" % (name, os.path.relpath(path, HERE)))
+    text.append("  - {name: large_answer, kind: function.lua, source: \"return function() return ('x'):rep(1000000) end\"}")
     return "\n".join(text) + "\n" + more
 
 

@@ -179,3 +179,14 @@ describe("4. Deadlocks:", function()
         end
     end)
 end)
+
+describe("4. A list of cases", function()
+    local function two() return channel.new(), channel.new(1):case_send(1) end
+
+    it("that begins with a literal nil has the length that Lua gives it", function()
+        assert.equal(3, #{ nil, two() })
+        local ok, err = pcall(channel.select, { nil, two() }, true)
+        assert.is_false(ok)
+        assert.contains("case 1 is a nil", tostring(err))
+    end)
+end)
