@@ -77,20 +77,21 @@ static __attribute__((noinline)) struct codec_scratch *make_scratch(void) {
     return s;
 }
 
-/* Objects that hold values inside one another; a cycle through them ends here. */
-enum { NEST_MAX = 16 };
+/* Objects that hold values inside one another. */
 static _Thread_local unsigned nested;
 
-bool codec_scratch_push(void) {
-    struct codec_scratch *s = nested < NEST_MAX ? mem_calloc(1, sizeof *s) : NULL;
+enum codec_status codec_scratch_push(void) {
+    if (nested == CODEC_NEST)
+        return CODEC_BAD_VALUE;
+    struct codec_scratch *s = mem_calloc(1, sizeof *s);
     if (!s)
-        return false;
+        return CODEC_NO_MEMORY;
     s->seen = s->first;
     s->mask = SEEN_FIRST - 1;
     s->outer = scratch;
     scratch = s;
     nested++;
-    return true;
+    return CODEC_OK;
 }
 
 void codec_scratch_pop(void) {

@@ -19,6 +19,7 @@
 #include <stddef.h>
 
 #define CODEC_DEPTH 1000
+#define CODEC_NEST 16 /* objects that hold values, inside one another */
 
 /* A growing buffer, reused between calls; `data` from mem_alloc. Zero-initialise; free with codec_buf_free. */
 struct codec_buf {
@@ -74,12 +75,13 @@ size_t codec_decode_next(lua_State *L, const char *data, size_t len);
 
 /*
  * How a userdata type crosses; one of these for each type listed, defined in the file that owns the type.
- * `put` appends the object at `idx` (any bytes; false: no memory); `get` pushes an object made from them, or
- * pushes nothing and returns false when they are no valid encoding. Neither may call user code, nor codec_encode or
- * codec_decode outside of codec_scratch_push and _pop.
+ * `put` appends the object at `idx`, any bytes; more than `limit` of them are refused anyway. CODEC_BAD_VALUE: a value that it
+ * holds cannot cross, and `why` continues the path to the object (codec_encode with the root "" says it so). `get` pushes an
+ * object made from the bytes, or pushes nothing and returns false when they are no valid encoding. Neither may call user code,
+ * nor codec_encode or codec_decode outside of codec_scratch_push and _pop.
  */
 struct codec_ext {
-    bool (*put)(lua_State *L, int idx, struct codec_buf *b);
+    enum codec_status (*put)(lua_State *L, int idx, size_t limit, struct codec_buf *b, char *why, size_t cap);
     bool (*get)(lua_State *L, const char *data, size_t len);
 };
 
@@ -89,17 +91,22 @@ CODEC_EXT_MAP(X)
 #undef X
 
 /*
- * For an object that holds a value: between push and pop encoding or decoding may begin anew inside put or get. false: such
- * objects stand too deep inside one another, or no memory. codec_scratch_recover pops what an error left; for whoever catches one.
+ * For an object that holds a value: between push and pop encoding or decoding may begin anew inside put or get.
+ * CODEC_BAD_VALUE: more than CODEC_NEST such objects stand inside one another, as they do in a cycle through them.
+ * codec_scratch_recover pops what an error left; for whoever catches one.
  */
-bool codec_scratch_push(void);
+enum codec_status codec_scratch_push(void);
 void codec_scratch_pop(void);
 void codec_scratch_recover(void);
 
 /* Room for `n` more bytes; false without memory. */
 bool codec_buf_reserve(struct codec_buf *b, size_t n);
 
-/* Appends `n` bytes; false without memory. For `put` functions. */
+/* Appends `n` bytes; false without memory. For `put` functions, which return codec_put_status of it. */
 bool codec_buf_put(struct codec_buf *b, const void *data, size_t n);
+
+static inline enum codec_status codec_put_status(bool ok) {
+    return ok ? CODEC_OK : CODEC_NO_MEMORY;
+}
 
 #endif

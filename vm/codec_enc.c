@@ -20,6 +20,8 @@ struct enc {
     int depth;
     enum codec_status status;
     enum codec_fault fault;
+    char *why;
+    size_t cap;
 };
 
 /* A hole of up to this many elements inside an array is written as nils. */
@@ -27,6 +29,9 @@ enum { HOLE_MAX = 8 };
 
 /* Room that codec_pack makes. A value that needs more is encoded, which makes the buffer larger: the next one fits. */
 enum { PACK_ROOM = 4096 };
+
+/* Bytes that a fault inside an object may say, so that there is room for the path to the object. */
+enum { INNER_WHY = 128 };
 
 /* Lua stack slots that one table needs at most: itself, key, value, the key again; some tables' worth are asked for at once. */
 enum { SLOTS_PER_TABLE = 4, TABLES_PER_CHECK = 4 };
@@ -101,8 +106,12 @@ static __attribute__((noinline)) char *put_ext(struct enc *e, char *w, int idx) 
     struct codec_buf *b = e->b;
     size_t at = (size_t)(w - b->data);
     b->len = at + EXT_HEAD;
-    if (!ext->put(e->L, idx, b)) {
-        fail(e, CODEC_NO_MEMORY);
+    enum codec_status s = b->len < e->limit ? ext->put(e->L, idx, e->limit - b->len, b, e->why,
+                                                       e->cap < INNER_WHY ? e->cap : INNER_WHY)
+                                            : CODEC_TOO_LARGE;
+    if (s != CODEC_OK) {
+        e->fault = FAULT_INNER;
+        fail(e, s);
         return NULL;
     }
     if (b->len > e->limit) {
@@ -263,7 +272,10 @@ next:
     } else {
         e->fault = FAULT_KEY;
         w = put_simple(e, w, type, -2);
-        e->fault = w ? FAULT_VALUE : FAULT_KEY;
+        if (w)
+            e->fault = FAULT_VALUE;
+        else if (e->fault == FAULT_INNER)
+            f->phase = PHASE_KEY;
     }
     if (!w)
         return NULL;
@@ -312,7 +324,7 @@ bool codec_pack(lua_State *L, int idx, size_t limit, struct codec_buf *b) {
 #endif
 }
 
-static bool begin(struct enc *e, lua_State *L, size_t limit, struct codec_buf *b) {
+static bool begin(struct enc *e, lua_State *L, size_t limit, struct codec_buf *b, char *why, size_t cap) {
     if (limit == 0 || limit > UINT32_MAX) /* offsets have 32 bits */
         limit = UINT32_MAX;
     e->L = L;
@@ -323,6 +335,8 @@ static bool begin(struct enc *e, lua_State *L, size_t limit, struct codec_buf *b
     e->depth = 0;
     e->status = CODEC_OK;
     e->fault = FAULT_VALUE;
+    e->why = why;
+    e->cap = cap;
     if (!b->data)
         return grow(e, 0, 1);
     e->end = b->data + (b->cap < e->limit ? b->cap : e->limit);
@@ -353,11 +367,12 @@ static char *put_any(struct enc *e, char *w, int type) {
 }
 
 /* Explains, and undoes what was done to stack and buffer. */
-static enum codec_status give_up(struct enc *e, const char *root, int nth, int top, char *why, size_t cap) {
+static enum codec_status give_up(struct enc *e, const char *root, int nth, int top) {
     if (e->status == CODEC_BAD_VALUE)
-        codec_explain(e->L, root, nth, top + 1, e->s ? e->s->frames + 1 : NULL, e->depth, e->fault, why, cap);
+        codec_explain(e->L, root, nth, top + 1, e->s ? e->s->frames + 1 : NULL, e->depth, e->fault, e->why,
+                      e->cap);
     else
-        codec_explain_size(root, e->status, e->limit - e->start, why, cap);
+        codec_explain_size(root, e->status, e->limit - e->start, e->why, e->cap);
     lua_settop(e->L, top);
     e->b->len = e->start;
     return e->status;
@@ -366,19 +381,19 @@ static enum codec_status give_up(struct enc *e, const char *root, int nth, int t
 enum codec_status codec_encode(lua_State *L, int idx, const char *root, size_t limit, struct codec_buf *b,
                                char *why, size_t cap) {
     struct enc e;
-    if (!begin(&e, L, limit, b))
-        return give_up(&e, root, 0, lua_gettop(L), why, cap);
+    if (!begin(&e, L, limit, b, why, cap))
+        return give_up(&e, root, 0, lua_gettop(L));
     char *w = b->data + b->len;
     int type = lua_type(L, idx);
     if (type == LUA_TSTRING || type == LUA_TNUMBER || type == LUA_TBOOLEAN || type == LUA_TNIL) {
         w = put_simple(&e, w, type, idx);
         if (!w)
-            return give_up(&e, root, 0, lua_gettop(L), why, cap);
+            return give_up(&e, root, 0, lua_gettop(L));
     } else {
         int top = lua_gettop(L);
         w = more_stack(&e) ? (lua_pushvalue(L, idx), put_any(&e, w, type)) : NULL;
         if (!w)
-            return give_up(&e, root, 0, top, why, cap);
+            return give_up(&e, root, 0, top);
         lua_settop(L, top);
     }
     b->len = (size_t)(w - b->data);
@@ -391,12 +406,12 @@ enum codec_status codec_encode_n(lua_State *L, int first, int n, const char *roo
     int top = lua_gettop(L);
     if (n == 1)
         return codec_encode(L, first, root, limit, b, why, cap);
-    if (!begin(&e, L, limit, b))
-        return give_up(&e, root, 0, top, why, cap);
+    if (!begin(&e, L, limit, b, why, cap))
+        return give_up(&e, root, 0, top);
     if (n == 0) {
         char *w = need(&e, b->data + b->len, 1);
         if (!w)
-            return give_up(&e, root, 0, top, why, cap);
+            return give_up(&e, root, 0, top);
         *w = TAG_NIL;
         b->len++;
         return CODEC_OK;
@@ -405,7 +420,7 @@ enum codec_status codec_encode_n(lua_State *L, int first, int n, const char *roo
         first += top + 1;
     char *w = more_stack(&e) ? need(&e, b->data + b->len, TABLE_HEAD) : NULL;
     if (!w)
-        return give_up(&e, root, 0, top, why, cap);
+        return give_up(&e, root, 0, top);
     *w = TAG_TABLE;
     put_u32(w + 1, (uint32_t)n);
     put_u32(w + 5, 0);
@@ -414,7 +429,7 @@ enum codec_status codec_encode_n(lua_State *L, int first, int n, const char *roo
         lua_pushvalue(L, first + i);
         w = put_any(&e, w, lua_type(L, -1));
         if (!w)
-            return give_up(&e, root, i + 1, top, why, cap);
+            return give_up(&e, root, i + 1, top);
         lua_settop(L, top);
     }
     b->len = (size_t)(w - b->data);

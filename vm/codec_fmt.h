@@ -106,12 +106,13 @@ bool codec_seen_grow(struct codec_scratch *s);
 void codec_seen_trim(struct codec_scratch *s);
 
 /* What can be wrong with a value. */
-enum codec_fault { FAULT_VALUE, FAULT_KEY, FAULT_DEPTH, FAULT_STACK };
+enum codec_fault { FAULT_VALUE, FAULT_KEY, FAULT_INNER, FAULT_DEPTH, FAULT_STACK };
 
 /*
  * Explains a fault in `why`. The Lua stack from `base` on is the encoder's: per frame the table, the key and the value in
  * hand, and in PHASE_KEY the key once more. `nth`: which of several values, 0 when there is but one. What is wrong is on
- * top of the stack (FAULT_VALUE) or below the top (FAULT_KEY).
+ * top of the stack (FAULT_VALUE) or below the top (FAULT_KEY). FAULT_INNER: in the object on top, and `why` says it already from
+ * there on.
  */
 void codec_explain(lua_State *L, const char *root, int nth, int base, const struct codec_frame *frames,
                    int depth, enum codec_fault fault, char *why, size_t cap);

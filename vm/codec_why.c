@@ -129,6 +129,9 @@ void codec_explain(lua_State *L, const char *root, int nth, int base, const stru
         add_noun(&r, L, -2);
         add_word(&r, " cannot be sent");
         break;
+    case FAULT_INNER:
+        add_word(&r, cap > 0 ? why : "");
+        break;
     case FAULT_DEPTH:
         snprintf(reason, sizeof reason, ": nested deeper than %d tables", CODEC_DEPTH);
         r.at = reason + strlen(reason);
@@ -141,7 +144,7 @@ void codec_explain(lua_State *L, const char *root, int nth, int base, const stru
     }
     size_t reason_len = (size_t)(r.at - reason);
     if (cap < reason_len + 8) {
-        if (cap > 0)
+        if (cap > 0 && fault != FAULT_INNER)
             snprintf(why, cap, "%.*s", (int)reason_len - 2, reason + 2);
         return;
     }
@@ -160,7 +163,7 @@ void codec_explain(lua_State *L, const char *root, int nth, int base, const stru
             add_word(&path, "<key>");
             table += 3;
         } else {
-            if (i < depth - 1 || fault == FAULT_VALUE)
+            if (i < depth - 1 || fault == FAULT_VALUE || fault == FAULT_INNER)
                 add_step(&path, L, table + 1);
             table += 2;
         }

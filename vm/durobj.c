@@ -208,9 +208,10 @@ const struct vtype_desc vtype_desc_DURATION = {methods, meta};
 
 /* --- codec ------------------------------------------------------------------------------------------------------ */
 
-static bool dur_put(lua_State *L, int idx, struct codec_buf *b) {
+static enum codec_status dur_put(lua_State *L, int idx, size_t limit, struct codec_buf *b, char *why,
+                                 size_t cap) {
     const struct vdur *d = lua_touserdata(L, idx);
-    return codec_buf_put(b, &d->ns, sizeof d->ns);
+    return codec_put_status(codec_buf_put(b, &d->ns, sizeof d->ns));
 }
 
 static bool dur_get(lua_State *L, const char *data, size_t len) {

@@ -266,7 +266,8 @@ const struct vtype_desc vtype_desc_ERROR = {methods, meta};
 
 /* --- inside encoded values --------------------------------------------------------------------------------------- */
 
-static bool put(lua_State *L, int idx, struct codec_buf *b) {
+static enum codec_status put(lua_State *L, int idx, size_t limit, struct codec_buf *b, char *why,
+                             size_t cap) {
     const struct failure *f = errobj_failure(L, idx);
     struct wire w = {
         .kind = (uint8_t)f->kind,
@@ -277,8 +278,9 @@ static bool put(lua_State *L, int idx, struct codec_buf *b) {
         .stack_len = f->stack_len,
         .details_len = f->details_len,
     };
-    return codec_buf_put(b, &w, sizeof w) && codec_buf_put(b, f->message, f->message_len) &&
-           codec_buf_put(b, f->stack, f->stack_len) && codec_buf_put(b, f->details, f->details_len);
+    return codec_put_status(codec_buf_put(b, &w, sizeof w) && codec_buf_put(b, f->message, f->message_len) &&
+                            codec_buf_put(b, f->stack, f->stack_len) &&
+                            codec_buf_put(b, f->details, f->details_len));
 }
 
 static bool get(lua_State *L, const char *data, size_t len) {

@@ -103,9 +103,10 @@ bool vloc_unpack_zone(const char *data, size_t len, struct zone *z) {
     }
 }
 
-static bool loc_put(lua_State *L, int idx, struct codec_buf *b) {
+static enum codec_status loc_put(lua_State *L, int idx, size_t limit, struct codec_buf *b, char *why,
+                                 size_t cap) {
     const struct vloc *loc = lua_touserdata(L, idx);
-    return vloc_pack_zone(b, &loc->zone);
+    return codec_put_status(vloc_pack_zone(b, &loc->zone));
 }
 
 static bool loc_get(lua_State *L, const char *data, size_t len) {

@@ -1,5 +1,6 @@
 #include "vm/payload.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -201,21 +202,32 @@ const struct vtype_desc vtype_desc_PAYLOAD = {methods, meta};
 
 /* --- inside encoded values ------------------------------------------------------------------------------------------ */
 
-static bool put(lua_State *L, int idx, struct codec_buf *b) {
+static enum codec_status put(lua_State *L, int idx, size_t limit, struct codec_buf *b, char *why,
+                             size_t cap) {
     const struct payload *p = lua_touserdata(L, idx);
     unsigned char format = (unsigned char)p->format;
-    char why[WHY_MAX];
-    if (!lua_checkstack(L, 8) || !codec_buf_put(b, &format, 1) || !codec_scratch_push())
-        return false;
+    if (!lua_checkstack(L, 8)) {
+        snprintf(why, cap, ": too many values on the Lua stack");
+        return CODEC_BAD_VALUE;
+    }
+    if (limit < 2)
+        return CODEC_TOO_LARGE;
+    if (!codec_buf_put(b, &format, 1))
+        return CODEC_NO_MEMORY;
+    enum codec_status s = codec_scratch_push();
+    if (s != CODEC_OK) {
+        snprintf(why, cap, ": payloads nested deeper than %d", CODEC_NEST);
+        return s;
+    }
     payload_push_data(L, idx);
-    enum codec_status s = codec_encode(L, lua_gettop(L), "payload", 0, b, why, sizeof why);
+    s = codec_encode(L, lua_gettop(L), "", limit - 1, b, why, cap);
     codec_scratch_pop();
     lua_settop(L, -2);
-    return s == CODEC_OK;
+    return s;
 }
 
 static bool get(lua_State *L, const char *data, size_t len) {
-    if (len < 1 || (unsigned char)data[0] >= FORMAT_COUNT || !codec_scratch_push())
+    if (len < 1 || (unsigned char)data[0] >= FORMAT_COUNT || codec_scratch_push() != CODEC_OK)
         return false;
     bool ok = codec_decode(L, data + 1, len - 1);
     codec_scratch_pop();

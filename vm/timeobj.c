@@ -288,10 +288,11 @@ const struct vtype_desc vtype_desc_TIME = {methods, meta};
 /* --- codec ------------------------------------------------------------------------------------------------------ */
 
 /* Bytes of a time: this, then the zone's. */
-static bool time_put(lua_State *L, int idx, struct codec_buf *b) {
+static enum codec_status time_put(lua_State *L, int idx, size_t limit, struct codec_buf *b, char *why,
+                                  size_t cap) {
     const struct vtime *t = lua_touserdata(L, idx);
-    return codec_buf_put(b, &t->at.sec, sizeof t->at.sec) && codec_buf_put(b, &t->at.ns, sizeof t->at.ns) &&
-           vloc_pack_zone(b, &t->zone);
+    return codec_put_status(codec_buf_put(b, &t->at.sec, sizeof t->at.sec) &&
+                            codec_buf_put(b, &t->at.ns, sizeof t->at.ns) && vloc_pack_zone(b, &t->zone));
 }
 
 static bool time_get(lua_State *L, const char *data, size_t len) {

@@ -18,7 +18,7 @@
 #include "vm/codec_fmt.h"
 #include "vm/state.h"
 
-extern const struct vlib vlib_errors;
+extern const struct vlib vlib_errors, vlib_payload;
 
 /* --- what crosses ------------------------------------------------------------------------------------------------ */
 
@@ -311,6 +311,25 @@ Test(codec, paths) {
         "refuses('payload<key>.x: a function cannot be sent', { [{ x = f }] = 1 })\n"
         "refuses('payload.y<key>[1].x: a function cannot be sent', { y = { [{ { x = f } }] = 1 } })\n"
         "refuses('payload<key>: a key that is a function cannot be sent', { [{ [f] = 1 }] = 1 })");
+}
+
+Test(codec, paths_through_objects) {
+    lua_State *L = codecbox_open();
+    lua_pushcfunction(L, vlib_payload.funcs[0].func);
+    lua_setglobal(L, "pack");
+    luabox_run(
+        L, "refuses('payload: a function cannot be sent', pack(print))\n"
+           "refuses('payload.a.cb: a function cannot be sent', { a = pack { cb = print } })\n"
+           "refuses('payload.a[2].cb: a function cannot be sent', { a = pack { 1, pack { cb = print } } })\n"
+           "refuses('payload.a: a key that is a function cannot be sent', { a = pack { [print] = 1 } })\n"
+           "refuses('payload<key>.x: a function cannot be sent', { [pack { x = print }] = 1 })\n"
+           "local deep = {} for i = 1, 1000 do deep = { deep } end\n"
+           "refuses('payload.a: nested deeper than 1000 tables', { a = pack(deep) })\n"
+           "local w, why = copy { a = pack { [('k'):rep(1000)] = { [('l'):rep(1000)] = { [('m'):rep(1000)] = "
+           "print } } } }\n"
+           "assert(why:match('^payload%.a%[\"k.*%.%.%.: a function cannot be sent$'), why)\n"
+           "assert(copy { pack { ('x'):rep(1000), 'y' } })"); /* which tries all limits */
+    lua_close(L);
 }
 
 Test(codec, long_paths_are_cut_but_say_why) {

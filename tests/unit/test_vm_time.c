@@ -362,7 +362,7 @@ Test(time, decoding_survives_any_bytes) {
     luaL_loadstring(L, "return time.unix(5, 7):in_location(time.fixed_zone('abc', 60))");
     lua_call(L, 0, 1);
     struct codec_buf good = {0};
-    cr_assert(codec_ext_TIME.put(L, -1, &good));
+    cr_assert_eq(codec_ext_TIME.put(L, -1, SIZE_MAX, &good, NULL, 0), CODEC_OK);
     cr_assert(decodes(L, &codec_ext_TIME, good.data, good.len));
     for (size_t n = 0; n < good.len; n++)
         cr_expect_not(decodes(L, &codec_ext_TIME, good.data, n), "%zu bytes", n);
