@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/dur.h"
 #include "config/utf8.h"
+#include "vm/jsonenc.h"
 
 size_t log_len(const char *s) {
     return s ? strlen(s) : 0;
@@ -24,23 +25,42 @@ const char *log_level_text(enum cfg_level level) {
 
 /* --- parts ------------------------------------------------------------------------------------------------------ */
 
-/* Keys that an event has by itself; a given field of that name gets a "_" behind it. */
+/* Keys that an event has by itself. */
 static const char *const own_keys[] = {"ts", "level", "msg", "pid", "entry", "host", "src"};
 
-static void put_key(struct text *out, const char *key) {
-    /* What would end a key, or a line, in some format. */
-    for (const char *p = key; *p; p++)
-        text_char(out, (unsigned char)*p <= ' ' || *p == '=' || *p == '"' || *p == 0x7f ? '_' : *p);
+/* Whether the event has the key `used->s + at` by itself, or as one of the keys before it in `used`. */
+static bool is_taken(const struct text *used, size_t at) {
+    if (used->failed)
+        return false;
+    const char *key = used->s + at;
     for (size_t i = 0; i < sizeof own_keys / sizeof own_keys[0]; i++)
         if (strcmp(own_keys[i], key) == 0)
-            text_char(out, '_');
+            return true;
+    for (const char *p = used->s; p < key; p += strlen(p) + 1)
+        if (strcmp(p, key) == 0)
+            return true;
+    return false;
+}
+
+/* A field's key as it is written, appended to `used`, which has those of the fields before it, each with a NUL. No key stands
+ * twice: a later one gets "_" behind it. Valid until the next call. */
+static const char *next_key(struct text *used, const char *key) {
+    size_t at = used->len;
+    /* What would end a key, or a line, in some format. */
+    for (const char *p = key; *p; p++)
+        text_char(used, (unsigned char)*p <= ' ' || *p == '=' || *p == '"' || *p == 0x7f ? '_' : *p);
+    while (is_taken(used, at))
+        text_char(used, '_');
+    text_put(used, "", 1);
+    return used->s + at;
 }
 
 static void put_number(struct text *out, double d, bool json) {
-    if (json && !isfinite(d))
-        text_str(out, "null");
+    char digits[JSONENC_NUMBER_MAX];
+    if (isfinite(d))
+        text_put(out, digits, jsonenc_number(d, digits));
     else
-        text_printf(out, "%.14g", d);
+        text_printf(out, json ? "null" : "%g", d);
 }
 
 /* The value of a field that is no string. */
@@ -159,17 +179,20 @@ static void who_logfmt(struct text *out, const char *key, const char *value) {
 }
 
 static void fields_logfmt(struct text *out, const struct log_field *f, bool skip_lines) {
+    struct text used;
+    text_open(&used);
     for (; f && f->key; f++) {
         if (!is_given(f) || (skip_lines && is_text(f) && memchr(f->s, '\n', f->n)))
             continue;
         text_char(out, ' ');
-        put_key(out, f->key);
+        text_str(out, next_key(&used, f->key));
         text_char(out, '=');
         if (is_text(f))
             put_logfmt(out, f->s, f->n);
         else
             put_scalar(out, f, false);
     }
+    text_close(&used);
 }
 
 static void line_logfmt(const struct log_record *r, struct text *out) {
@@ -220,25 +243,15 @@ static void who_json(struct text *out, const char *key, const char *value) {
     text_json(out, value, strlen(value));
 }
 
-static void put_json_key(struct text *out, const char *key) {
-    struct text clean;
-    text_open(&clean);
-    put_key(&clean, key);
-    text_json(out, clean.s, clean.len);
-    text_close(&clean);
-}
-
-static void line_json(const struct log_record *r, struct text *out) {
-    text_str(out, "{\"ts\":\"");
-    put_time(out, r->ts);
-    text_printf(out, "\",\"level\":\"%s\",\"msg\":", log_level_text(r->level));
-    text_json(out, r->msg, r->msg_len);
-    each_who(r->who, who_json, out);
-    for (const struct log_field *f = r->fields; f && f->key; f++) {
+static void fields_json(struct text *out, const struct log_field *f) {
+    struct text used;
+    text_open(&used);
+    for (; f && f->key; f++) {
         if (!is_given(f))
             continue;
+        const char *key = next_key(&used, f->key);
         text_char(out, ',');
-        put_json_key(out, f->key);
+        text_json(out, key, strlen(key));
         text_char(out, ':');
         if (f->type == LOG_TYPE_STR)
             text_json(out, f->s, f->n);
@@ -247,6 +260,16 @@ static void line_json(const struct log_record *r, struct text *out) {
         else
             put_scalar(out, f, true);
     }
+    text_close(&used);
+}
+
+static void line_json(const struct log_record *r, struct text *out) {
+    text_str(out, "{\"ts\":\"");
+    put_time(out, r->ts);
+    text_printf(out, "\",\"level\":\"%s\",\"msg\":", log_level_text(r->level));
+    text_json(out, r->msg, r->msg_len);
+    each_who(r->who, who_json, out);
+    fields_json(out, r->fields);
     text_str(out, "}\n");
 }
 

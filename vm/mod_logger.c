@@ -16,6 +16,17 @@ struct logger {
     struct vhead head;
 };
 
+/* Before any other argument: who writes logger.info("x", {}) has to hear of the dot. */
+static void check_logger(lua_State *L) {
+    lua_Debug ar;
+    if (vtype_test(L, 1, VTYPE_LOGGER) || lua_type(L, 1) == LUA_TTABLE)
+        return;
+    bool named = lua_getstack(L, 0, &ar) && lua_getinfo(L, "n", &ar) && ar.name;
+    luaL_argerror(L, 1,
+                  lua_pushfstring(L, "logger expected, got %s; call it as logger:%s(…)", vtype_word(L, 1),
+                                  named ? ar.name : "info"));
+}
+
 /* Pushes name and fields (table or nil) of the logger at 1: an object, or the module. */
 static void push_parts(lua_State *L) {
     if (vtype_test(L, 1, VTYPE_LOGGER)) {
@@ -25,9 +36,6 @@ static void push_parts(lua_State *L) {
         lua_remove(L, -3);
         return;
     }
-    if (lua_type(L, 1) != LUA_TTABLE)
-        luaL_argerror(
-            L, 1, lua_pushfstring(L, "logger expected, got %s; call it as logger:info(…)", vtype_word(L, 1)));
     lua_pushliteral(L, "");
     lua_pushnil(L);
 }
@@ -57,6 +65,7 @@ static int make(lua_State *L) {
 }
 
 static int logger_with(lua_State *L) {
+    check_logger(L);
     luaL_checktype(L, 2, LUA_TTABLE);
     lua_settop(L, 2);
     push_parts(L); /* 3 name, 4 fields */
@@ -69,6 +78,7 @@ static int logger_with(lua_State *L) {
 
 static int logger_named(lua_State *L) {
     size_t len;
+    check_logger(L);
     luaL_checklstring(L, 2, &len);
     luaL_argcheck(L, len > 0, 2, "the name is empty");
     lua_settop(L, 2);
@@ -139,28 +149,36 @@ static bool overridden(lua_State *L, int idx) {
     return yes;
 }
 
-/* Reads the fields of the table at idx that the one at `over` (0: none) has not; keys and values stay on the stack.
- * Returns how many there are now. */
-static size_t read_fields(lua_State *L, int idx, int over, struct vm_field *fields, size_t n) {
+/* The fields of one event; keys and values stay on the stack. */
+struct fields {
+    struct vm_field list[FIELDS_MAX + 1]; /* and one that tells of those dropped */
+    size_t n, dropped;
+};
+
+/* Reads those of the table at idx that the one at `over` (0: none) has not. */
+static void read_fields(lua_State *L, int idx, int over, struct fields *fields) {
     if (lua_type(L, idx) != LUA_TTABLE)
-        return n;
+        return;
     lua_pushnil(L);
-    while (n < FIELDS_MAX && lua_next(L, idx)) {
+    while (lua_next(L, idx)) {
         if (overridden(L, over)) {
+            lua_settop(L, -2);
+            continue;
+        }
+        if (fields->n == FIELDS_MAX) {
+            fields->dropped++;
             lua_settop(L, -2);
             continue;
         }
         luaL_checkstack(L, 8, "fields");
         lua_pushvalue(L, -2); /* key value key: the text of a numeric key must not change the key itself */
         lua_insert(L, -2);
-        struct vm_field *f = &fields[n];
+        struct vm_field *f = &fields->list[fields->n++];
         const char *key = lua_tostring(L, -2);
         f->key = key ? key : luaL_typename(L, -2);
         read_field(L, f);
-        n++;
         lua_pushvalue(L, -3); /* for lua_next; the three below keep the texts alive */
     }
-    return n;
 }
 
 static int write_event(lua_State *L, enum vm_level level) {
@@ -168,6 +186,7 @@ static int write_event(lua_State *L, enum vm_level level) {
     const struct vm_hooks *hooks = &vs->vm->hooks;
     size_t len;
     const char *message;
+    check_logger(L);
     if (vtype_test(L, 2, VTYPE_ERROR)) {
         luaL_callmeta(L, 2, "__tostring");
         lua_replace(L, 2);
@@ -179,10 +198,12 @@ static int write_event(lua_State *L, enum vm_level level) {
     push_parts(L); /* 4 name, 5 fields */
     if (!hooks->log || (hooks->log_enabled && !hooks->log_enabled(level)))
         return 0;
-    struct vm_field fields[FIELDS_MAX];
-    memset(fields, 0, sizeof fields);
-    size_t n = read_fields(L, 5, 3, fields, 0);
-    n = read_fields(L, 3, 0, fields, n);
+    struct fields fields = {0};
+    read_fields(L, 3, 0, &fields);
+    read_fields(L, 5, 3, &fields);
+    if (fields.dropped > 0)
+        fields.list[fields.n++] = (struct vm_field){
+            .key = "fields_dropped", .type = VM_FIELD_NUMBER, .number = (double)fields.dropped};
     char src[LUA_IDSIZE + 16] = "";
     lua_Debug ar;
     if (lua_getstack(L, 1, &ar) && lua_getinfo(L, "Sl", &ar) && ar.currentline > 0)
@@ -193,8 +214,8 @@ static int write_event(lua_State *L, enum vm_level level) {
                          .src = src,
                          .message = message,
                          .message_len = len,
-                         .fields = fields,
-                         .field_count = n};
+                         .fields = fields.list,
+                         .field_count = fields.n};
     hooks->log(vs->proc, &e);
     return 0;
 }

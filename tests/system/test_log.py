@@ -92,6 +92,17 @@ class Formats(Case):
         self.assertEqual(event, {"level": "warn", "msg": 'slow "query"', "entry": "app:p", "host": "app:processes", "logger": "db",
                                  "table": [1, 2], "ms": 12.5, "ok": True, "sql": "select 1\nfrom x", "name": "a b=c"})
 
+    def test_fields_beyond_what_one_event_can_have(self):
+        body = main("""local many = {}
+            for i = 1, 49 do many["k" .. i] = i end
+            require("logger"):with(many):info("failed", { user = "bob", k1 = "mine" }) """ + WAIT)
+        daemon = self.daemon("log: {format: json}\n" + HEAD + entry("p", body) + service("s", "p"), ready=False)
+        daemon.await_text('"failed"')
+        daemon.stop()
+        event, = [e for e in map(json.loads, daemon.err.splitlines()) if e["msg"] == "failed"]
+        self.assertEqual((event["user"], event["k1"], event["fields_dropped"]), ("bob", "mine", 2))
+        self.assertEqual(sum(k.startswith("k") for k in event), 47)
+
     def test_logfmt(self):
         lines = self.logged("logfmt")
         # Quoted values have the escapes of JSON.

@@ -99,6 +99,39 @@ Test(log_format, json_is_json) {
     json_decref(j);
 }
 
+Test(log_format, no_key_stands_twice) {
+    const struct log_field fields[] = {LOG_STR("logger", "db"), LOG_INT("logger", 1),
+                                       LOG_INT("msg", 2),       LOG_INT("msg_", 3),
+                                       LOG_INT("1", 4),         LOG_INT("1", 5),
+                                       LOG_INT("a b", 6),       LOG_INT("a_b", 7),
+                                       LOG_INT("logger_", 8),   LOG_INT("ts", 9),
+                                       LOG_INT("", 10),         LOG_INT("", 11),
+                                       LOG_INT("log", 12),      {0}};
+    cr_expect_str_eq(
+        line(CFG_FORMAT_LOGFMT, "x", NULL, fields),
+        "ts=2023-11-14T22:13:20.123456Z level=warn msg=x logger=db logger_=1 msg_=2 msg__=3 1=4 1_=5 a_b=6 "
+        "a_b_=7 logger__=8 ts_=9 =10 _=11 log=12\n");
+    cr_expect_str_eq(
+        line(CFG_FORMAT_JSON, "x", NULL, fields),
+        "{\"ts\":\"2023-11-14T22:13:20.123456Z\",\"level\":\"warn\",\"msg\":\"x\",\"logger\":\"db\","
+        "\"logger_\":1,\"msg_\":2,\"msg__\":3,\"1\":4,\"1_\":5,\"a_b\":6,\"a_b_\":7,\"logger__\":8,"
+        "\"ts_\":9,\"\":10,\"_\":11,\"log\":12}\n");
+}
+
+Test(log_format, numbers_read_back_the_same) {
+    const struct log_field fields[] = {LOG_NUM("id", 1700000000123456.0),
+                                       LOG_NUM("tenth", 0.1),
+                                       LOG_NUM("third", 1.0 / 3),
+                                       LOG_NUM("large", 1e300),
+                                       LOG_NUM("minus", -5),
+                                       LOG_NUM("inf", -(double)INFINITY),
+                                       {0}};
+    cr_expect_str_eq(line(CFG_FORMAT_LOGFMT, "x", NULL, fields),
+                     "ts=2023-11-14T22:13:20.123456Z level=warn msg=x id=1700000000123456 tenth=0.1 "
+                     "third=0.3333333333333333 large=1e+300 minus=-5 inf=-inf\n");
+    cr_expect(strstr(line(CFG_FORMAT_JSON, "x", NULL, fields), "\"id\":1700000000123456,"));
+}
+
 Test(log_format, text_shows_tracebacks_on_lines_of_their_own) {
     setenv("TZ", "UTC", 1);
     tzset();
@@ -111,7 +144,8 @@ Test(log_format, text_shows_tracebacks_on_lines_of_their_own) {
 }
 
 Test(log_format, journal_fields) {
-    const struct log_field fields[] = {LOG_STR("some key", "two\nlines"), LOG_INT("n", 7), {0}};
+    const struct log_field fields[] = {
+        LOG_STR("some key", "two\nlines"), LOG_NUM("n", 1700000000123456.0), {0}};
     struct text t;
     text_open(&t);
     struct log_record r = {
@@ -125,10 +159,15 @@ Test(log_format, journal_fields) {
     struct iovec v[LOG_JOURNAL_FIELDS_MAX];
     size_t n;
     cr_expect_eq(log_journal_split(t.s, t.len, v, &n), first);
-    static const char *const wanted[] = {
-        "MESSAGE=oh no",    "PRIORITY=3",      "SYSLOG_IDENTIFIER=trouped", "TROUPE_PID={a:h|0x00001}",
-        "TROUPE_ENTRY=a:w", "TROUPE_HOST=a:h", "TROUPE_SRC=w.lua:3",        "TROUPE_SOME_KEY=two\nlines",
-        "TROUPE_N=7"};
+    static const char *const wanted[] = {"MESSAGE=oh no",
+                                         "PRIORITY=3",
+                                         "SYSLOG_IDENTIFIER=trouped",
+                                         "TROUPE_PID={a:h|0x00001}",
+                                         "TROUPE_ENTRY=a:w",
+                                         "TROUPE_HOST=a:h",
+                                         "TROUPE_SRC=w.lua:3",
+                                         "TROUPE_SOME_KEY=two\nlines",
+                                         "TROUPE_N=1700000000123456"};
     cr_assert_eq(n, sizeof wanted / sizeof wanted[0]);
     for (size_t i = 0; i < n; i++) {
         cr_expect_eq(v[i].iov_len, strlen(wanted[i]), "%s", wanted[i]);

@@ -100,7 +100,10 @@ describe("7. logger:", function()
         assert.error_match(function() logger:named("") end, "empty")
         assert.has_error(function() logger:info() end)
         assert.has_error(function() logger:info("x", 5) end)
-        assert.has_error(function() logger.info("x") end)
+        for _, name in ipairs({ "debug", "info", "warn", "error", "with", "named" }) do
+            assert.error_match(function() logger[name]("x", { a = 1 }) end, "bad argument #1 to '.-' %(logger expected, got string; call it as logger:")
+        end
+        assert.error_match(function() logger.warn("x", {}) end, "bad argument #1 to 'warn' .*call it as logger:warn%(")
         assert.has_error(function() logger:with() end)
     end)
 end)
