@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "vm/env.h"
+#include "vm/errobj.h"
 #include "vm/preempt.h"
 #include "vm/strmatch.h"
 #include "vm/task.h"
@@ -537,7 +538,10 @@ static int step_next(lua_State *L) {
 static int step_put(lua_State *L) {
     struct search *s = lua_touserdata(L, 1);
     int type = lua_type(L, 2);
-    if (!lua_toboolean(L, 2)) {
+    const struct failure *f = vstate_of(L)->wippy ? errobj_failure(L, 2) : NULL;
+    if (f) {
+        put(L, s, 1, f->message, f->message_len);
+    } else if (!lua_toboolean(L, 2)) {
         put(L, s, 1, s->m.start, (size_t)(s->m.s - s->m.start));
     } else if (type == LUA_TSTRING || type == LUA_TNUMBER) {
         size_t len;
