@@ -179,6 +179,17 @@ static int64_t seconds_of_v7(const uuid_t id) {
     return (int64_t)(ms / 1000);
 }
 
+/* Version 1 counts 100 ns from 1582 on; libuuid's uuid_time knows no time before 1970. Rounded down, as all Unix seconds are. */
+static int64_t seconds_of_v1(const uuid_t id) {
+    const int64_t ticks_per_s = 10000000, gregorian_s = INT64_C(12219292800);
+    static const unsigned char order[] = {6, 7, 4, 5, 0, 1, 2, 3};
+    uint64_t ticks = 0;
+    for (size_t i = 0; i < sizeof order; i++)
+        ticks = ticks << 8 | id[order[i]];
+    ticks &= UINT64_MAX >> 4; /* the version */
+    return (int64_t)ticks / ticks_per_s - gregorian_s;
+}
+
 static int uuid_parse_table(lua_State *L) {
     uuid_t id;
     if (!parse_arg(L, 1, id))
@@ -190,7 +201,7 @@ static int uuid_parse_table(lua_State *L) {
     lua_pushstring(L, variant_of(id));
     lua_setfield(L, -2, "variant");
     if (version == 1 || version == 7) {
-        lua_pushnumber(L, (double)(version == 1 ? uuid_time(id, NULL) : seconds_of_v7(id)));
+        lua_pushnumber(L, (double)(version == 1 ? seconds_of_v1(id) : seconds_of_v7(id)));
         lua_setfield(L, -2, "timestamp");
     }
     if (version == 1) {
