@@ -209,14 +209,57 @@ static void trim_os(lua_State *L) {
     lua_replace(L, -2);
 }
 
+/* --- for table.sort: vm/lua/table.lua ------------------------------------------------------------------------------ */
+
+static int sort_invalid(lua_State *L) {
+    return env_raise(L, "invalid order function for sorting");
+}
+
+static bool is_cdata(int type) {
+    return type > LUA_TTHREAD; /* the one type that Lua 5.1 has no name for */
+}
+
+/* Pushes what orders a table or userdata, nil when nothing does. Only values of one type with the same can be compared. */
+static void push_order(lua_State *L, int idx) {
+    int type = lua_type(L, idx);
+    if ((type != LUA_TTABLE && type != LUA_TUSERDATA) || !luaL_getmetafield(L, idx, "__lt"))
+        lua_pushnil(L);
+}
+
+/* order(v): for 64-bit integers `true`, which LuaJIT compares as it does numbers. */
+static int sort_order(lua_State *L) {
+    if (is_cdata(lua_type(L, 1)))
+        lua_pushboolean(L, true);
+    else
+        push_order(L, 1);
+    return 1;
+}
+
+/* check(a, b): raises as `a < b` would. */
+static int sort_check(lua_State *L) {
+    int a = lua_type(L, 1), b = lua_type(L, 2);
+    if (is_cdata(a) || is_cdata(b) || (a == b && (a == LUA_TNUMBER || a == LUA_TSTRING)))
+        return 0;
+    if (a != b)
+        return env_raise(L, "attempt to compare %s with %s", lua_typename(L, a), lua_typename(L, b));
+    push_order(L, 1);
+    push_order(L, 2);
+    if (lua_type(L, -1) == LUA_TNIL || !lua_rawequal(L, -1, -2))
+        return env_raise(L, "attempt to compare two %s values", lua_typename(L, a));
+    return 0;
+}
+
 bool base_push_late(lua_State *L, const char *lib, const char *key) {
     if (strcmp(lib, LUA_STRLIBNAME) == 0)
         return strlib_push_late(L, key);
     if (strcmp(lib, LUA_TABLIBNAME) != 0 || strcmp(key, "sort") != 0)
         return false;
     env_push_prelude(L, "table");
+    lua_pushcclosure(L, sort_invalid, 0);
+    lua_pushcclosure(L, sort_check, 0);
+    lua_pushcclosure(L, sort_order, 0);
     env_push_real(L, "_base");
-    lua_call(L, 1, 1);
+    lua_call(L, 4, 1);
     return true;
 }
 

@@ -385,7 +385,7 @@ static void reserve_waiters(lua_State *L, struct task *t, int n) {
         return;
     struct waiter *grown = mem_realloc(t->many, (size_t)n * sizeof *grown);
     if (!grown)
-        luaL_error(L, "not enough memory");
+        env_raise(L, "not enough memory");
     t->many = grown;
     t->many_cap = (uint16_t)n;
 }

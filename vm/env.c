@@ -231,13 +231,16 @@ bool env_push_real(lua_State *L, const char *name) {
 
 #define PRELUDE_FOLDER "vm/lua/" /* the names of its chunks begin so */
 
-int env_raise(lua_State *L, const char *fmt, ...) {
+void env_where(lua_State *L, int level) {
     lua_Debug ar;
-    int level = 1;
     while (lua_getstack(L, level, &ar) && lua_getinfo(L, "S", &ar) &&
            strncmp(ar.short_src, PRELUDE_FOLDER, sizeof PRELUDE_FOLDER - 1) == 0)
         level++;
     luaL_where(L, level);
+}
+
+int env_raise(lua_State *L, const char *fmt, ...) {
+    env_where(L, 1);
     va_list args;
     va_start(args, fmt);
     lua_pushvfstring(L, fmt, args);

@@ -32,7 +32,10 @@ bool env_push_real(lua_State *L, const char *name);
 void env_push_real_at(lua_State *L, int index);
 void env_push_proxy_meta(lua_State *L, int index);
 
-/* As luaL_error, with the place of the innermost Lua code that is no part of the prelude. */
+/* As luaL_where, of the innermost Lua code from `level` on that is no part of the prelude. */
+void env_where(lua_State *L, int level);
+
+/* As luaL_error, with that place. */
 int env_raise(lua_State *L, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Pushes the compiled chunk of the prelude's part vm/lua/NAME.lua. Raises when there is none. */

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
+#include "vm/env.h"
 #include "vm/panic.h"
 #include "vm/profile.h"
 #include "vm/task.h"
@@ -25,7 +26,10 @@ static void hook(lua_State *L, lua_Debug *ar) {
     if (t->raise) {
         const char *why = t->raise;
         t->raise = NULL;
-        luaL_error(L, "%s", why);
+        env_where(L, 0); /* the function that made the blocking call, or the prelude's */
+        lua_pushstring(L, why);
+        lua_concat(L, 2);
+        lua_error(L);
     }
     if (!vs->over_memory && !profile_hook(L))
         return;

@@ -513,11 +513,18 @@ static int gsub_text(lua_State *L) {
 
 /* --- for gsub with a function or a table: vm/lua/string.lua --------------------------------------------------------- */
 
+static void check_arg(lua_State *L, int idx, bool ok, const char *expected) {
+    if (!ok)
+        env_raise(L, "bad argument #%d to 'gsub' (%s expected, got %s)", idx, expected, vtype_word(L, idx));
+}
+
 /* begin(s, pattern, repl, n) -> the search */
 static int step_begin(lua_State *L) {
     size_t plen;
-    luaL_checkstring(L, 1);
-    luaL_checklstring(L, 2, &plen);
+    check_arg(L, 1, lua_isstring(L, 1), "string");
+    check_arg(L, 2, lua_isstring(L, 2), "string");
+    check_arg(L, 4, lua_isnoneornil(L, 4) || lua_isnumber(L, 4), "number");
+    lua_tolstring(L, 2, &plen);
     lua_settop(L, 4);
     struct search *s = new_object(L, 1, 2);
     struct strm_frame *frames = push_frames(L, plen);

@@ -60,9 +60,9 @@ int task_hold(lua_State *L, struct vstate *vs, struct task *t) {
 
 void task_check_block(lua_State *L) {
     if (!vstate_of(L)->current)
-        luaL_error(L, "a blocking call cannot be made here");
+        env_raise(L, "a blocking call cannot be made here");
     if (!lua_isyieldable(L))
-        luaL_error(L, "attempt to yield across C-call boundary");
+        env_raise(L, "attempt to yield across C-call boundary");
 }
 
 int task_block(lua_State *L, struct vstate *vs, enum task_state why) {
@@ -129,7 +129,7 @@ static int begin(lua_State *L, struct vstate *vs, struct task *t) {
     if (turn == TURN_EXIT) { /* the caller never runs again */
         if (!lua_isyieldable(L)) {
             preempt_put_off(L, vs);
-            return luaL_error(L, "the process ends");
+            return env_raise(L, "the process ends");
         }
         vs->blocked = true;
         return lua_yield(L, 0);
@@ -165,7 +165,7 @@ int task_spawn(lua_State *L) {
             vs->live_tasks);
     struct task *t = mem_calloc(1, sizeof *t);
     if (!t)
-        return luaL_error(L, "not enough memory");
+        return env_raise(L, "not enough memory");
     /* On the list before anything can raise: whatever happens, task_drop_all finds it. */
     t->all_next = vs->tasks;
     t->all_link = &vs->tasks;
@@ -182,7 +182,7 @@ int task_spawn(lua_State *L) {
     t->co = co;
     t->nargs = lua_gettop(L) - 1;
     if (!lua_checkstack(co, t->nargs + 1))
-        return luaL_error(L, "stack overflow");
+        return env_raise(L, "stack overflow");
     lua_xmove(L, co, t->nargs);
     t->state = TASK_READY;
     t->wake = WAKE_START;

@@ -64,7 +64,7 @@ local function unwrap(co, ok, ...)
         return ...
     end
     local why = ...
-    error(why, 0)
+    error(why, why == "cannot resume dead coroutine" and 2 or 0)
 end
 
 function M.wrap(f)

@@ -3,15 +3,12 @@
 -- Quicksort with the median of three, insertion below 12 elements, the shorter part first (so that the depth stays
 -- logarithmic). A comparator that contradicts itself gets "invalid order function for sorting" or any order; it never
 -- makes the sort leave the array.
-local base = ...
+-- The errors of comparisons, too, name the line of the program: check(a, b) raises those. order(v): what compares v.
+local invalid, check, order, base = ...
 local error, getmetatable, rawget, rawset, type = base.error, base.getmetatable, base.rawget, base.rawset, base.type
 local rawequal = base.rawequal
 
 local SHORT = 12
-
-local function invalid()
-    error("invalid order function for sorting", 0)
-end
 
 -- The same twice, since a call for each comparison would cost as much as all the rest.
 local function sort_plain(t, lo, hi)
@@ -104,6 +101,31 @@ local function sort_by(t, lo, hi, less)
     end
 end
 
+-- Whether any two of them can be compared.
+local function is_plain(t, n)
+    local first = type(t[1])
+    if first == "number" or first == "string" then
+        for i = 2, n do
+            if type(t[i]) ~= first then
+                return false
+            end
+        end
+        return true
+    end
+    local by = order(t[1])
+    for i = 2, n do
+        if type(t[i]) ~= first or not rawequal(order(t[i]), by) then
+            return false
+        end
+    end
+    return by ~= nil
+end
+
+local function less_than(a, b)
+    check(a, b)
+    return a < b
+end
+
 return function(t, less)
     if type(t) ~= "table" then
         error("bad argument #1 to 'sort' (table expected, got " .. (t == nil and "no value" or type(t)) .. ")", 2)
@@ -120,8 +142,10 @@ return function(t, less)
     end
     if less then
         sort_by(raw, 1, n, less)
-    else
+    elseif n < 2 or is_plain(raw, n) then
         sort_plain(raw, 1, n)
+    else
+        sort_by(raw, 1, n, less_than)
     end
     if not rawequal(raw, t) then
         for i = 1, n do

@@ -95,6 +95,31 @@ describe("1. Errors about arguments name the function and the line of the progra
     local cases = {
         ["bad argument #1 to 'sort'"] = function() table.sort(5) end,
         ["bad argument #2 to 'sort'"] = function() table.sort({}, 5) end,
+        ["attempt to compare string with number"] = function() table.sort({ 3, "x", 1 }) end,
+        ["attempt to compare two function values"] = function() table.sort({ print, type }) end,
+        ["attempt to compare boolean with nil"] = function() table.sort(setmetatable({ nil, true }, {})) end,
+        ["attempt to compare number with userdata"] = function() table.sort({ time.parse_duration("1s"), 1 }) end,
+        ["attempt to compare two table values"] = function()
+            local function one() return setmetatable({}, { __lt = function() return false end }) end
+            table.sort({ one(), one() })
+        end,
+        ["invalid order function for sorting"] = function()
+            local t = {}
+            for i = 1, 200 do t[i] = i % 3 end
+            table.sort(t, function() return true end)
+        end,
+        ["bad argument #1 to 'gsub' (string expected, got nil)"] = function() string.gsub(nil, "x", function() end) end,
+        ["bad argument #2 to 'gsub' (string expected, got table)"] = function() string.gsub("x", {}, {}) end,
+        ["bad argument #4 to 'gsub' (number expected, got boolean)"] = function() string.gsub("x", "x", {}, true) end,
+        ["invalid capture index"] = function() -- after more than one time slice
+            local s = string.gsub(("a"):rep(150) .. "xb", "a-a-a-b", "%2")
+            return s
+        end,
+        ["attempt to yield across C-call boundary"] = function()
+            local ch = channel.new()
+            return string.format("%s", setmetatable({}, { __tostring = function() ch:send(1) return "" end }))
+        end,
+        ["cannot resume dead coroutine"] = function() local f = coroutine.wrap(function() end) f() f() end,
         ["bad argument #1 to 'spawn'"] = function() coroutine.spawn() end,
         ["bad argument #1 to 'wrap'"] = function() coroutine.wrap({}) end,
         ["bad argument #1 to 'resume'"] = function() coroutine.resume(5) end,
@@ -120,6 +145,13 @@ describe("1. Errors about arguments name the function and the line of the progra
             assert.contains(message, err)
         end)
     end
+    it("the process ends", function()
+        local seen = process.listen("seen")
+        process.exec(NS .. "ends_below_c", HOST, process.pid())
+        local e = seen:receive()
+        assert.match("^app.test.api:ends_below_c:2: the process ends", type(e) == "userdata" and e:data() or e)
+        process.unlisten(seen)
+    end)
 end)
 
 describe("1. 64-bit integers (1LL) are values like others, and no way to ffi:", function()
