@@ -54,7 +54,8 @@ static struct payload *wrap(lua_State *L, enum format format) {
 }
 
 void payload_wrap(lua_State *L) {
-    wrap(L, errobj_failure(L, -1) ? FORMAT_ERROR : FORMAT_LUA);
+    if (!vtype_test(L, -1, VTYPE_PAYLOAD))
+        wrap(L, errobj_failure(L, -1) ? FORMAT_ERROR : FORMAT_LUA);
 }
 
 void payload_push_data(lua_State *L, int idx) {
@@ -243,8 +244,7 @@ const struct codec_ext codec_ext_PAYLOAD = {put, get};
 static int payload_new(lua_State *L) {
     luaL_checkany(L, 1);
     lua_settop(L, 1);
-    if (!vtype_test(L, 1, VTYPE_PAYLOAD))
-        payload_wrap(L);
+    payload_wrap(L);
     return 1;
 }
 

@@ -6,7 +6,7 @@
 
 #include "vm/state.h"
 
-/* Pops a value and pushes a payload object of it. */
+/* Pops a value and pushes a payload object of it, or itself when it is one. */
 void payload_wrap(lua_State *L);
 
 /* Pushes the value of the payload object at idx. */

@@ -196,6 +196,11 @@ describe("7. future:", function()
         end
         assert.is_true(f:is_complete())
     end)
+    it("a payload object as result is the element, not inside another", function()
+        local f = assert(funcs.async(API .. "returns_payload"))
+        assert.same({ x = 1 }, f:channel():receive():data())
+        assert.same({ x = 1 }, f:result():data())
+    end)
     it("the result is there also when nobody takes the element", function()
         local f = assert(funcs.async(API .. "add", 4, 5))
         while not f:is_complete() do time.sleep("1ms") end

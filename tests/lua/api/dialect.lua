@@ -13,6 +13,13 @@ function does.payload()
     return { kind = type(p), data = plain(p), again = again:receive(), returned = object and pcall(p.unmarshal, p) or nil, printed = object and tostring(p) or nil }
 end
 
+does["payload of the other dialect"] = function()
+    local ch = process.listen("x", { message = true })
+    assert(process.spawn("app.test.dialect:seed_sends", "app:processes", process.pid()))
+    local p = ch:receive():payload()
+    return { kind = type(p), data = type(p:data()) }
+end
+
 local function exit(...)
     assert(process.spawn_monitored("app.test.api:returns", "app:processes", ...))
     return process.events():receive()
