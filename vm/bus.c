@@ -157,12 +157,14 @@ static int subscribe(lua_State *L) {
     size_t system_len, kind_len = 0;
     const char *system = luaL_checklstring(L, 1, &system_len), *kind = luaL_optlstring(L, 2, NULL, &kind_len);
     if (system_len == 0 || (kind && kind_len == 0))
-        return errobj_nil(L, ERRKIND_INVALID, "subscribe: the %s is empty", system_len ? "kind" : "system");
+        return errobj_nil(L, ERRKIND_INVALID, "events.subscribe: the %s is empty",
+                          system_len ? "kind" : "system");
     if (vs->bus_subs >= SUBS_MAX)
-        return errobj_nil(L, ERRKIND_RATE_LIMITED, "subscribe: this process has %d subscriptions already",
-                          SUBS_MAX);
+        return errobj_nil(L, ERRKIND_RATE_LIMITED,
+                          "events.subscribe: this process has %d subscriptions already", SUBS_MAX);
     if (system_len + kind_len > SUB_TEXT_MAX)
-        return errobj_nil(L, ERRKIND_INVALID, "subscribe: system and kind have %zu bytes, more than %d",
+        return errobj_nil(L, ERRKIND_INVALID,
+                          "events.subscribe: system and kind have %zu bytes, more than %d",
                           system_len + kind_len, SUB_TEXT_MAX);
     struct subscription *o = vtype_new(L, VTYPE_SUBSCRIPTION, sizeof *o);
     lua_createtable(L, 1, 0);

@@ -303,10 +303,31 @@ static int chan_send(lua_State *L) {
     return task_block(L, vs, TASK_SEND);
 }
 
+/* What ends a channel that the program must not close; NULL: it may. */
+static const char *what_ends(enum chan_kind kind) {
+    switch (kind) {
+    case CHAN_LOCAL:
+    case CHAN_TIMER:
+        return NULL;
+    case CHAN_TOPIC:
+        return "process.unlisten ends that of a topic";
+    case CHAN_INBOX:
+        return "the inbox is open as long as the process runs";
+    case CHAN_EVENTS:
+        return "that of process.events is open as long as the process runs";
+    case CHAN_FUTURE:
+        return "that of a future closes after its result; the future's cancel() ends it before";
+    case CHAN_EXTERN:
+        return "the subscription's close() ends it";
+    }
+    return NULL;
+}
+
 static int chan_close_method(lua_State *L) {
     struct chan *ch = vtype_check(L, 1, VTYPE_CHANNEL);
-    if (ch->kind != CHAN_LOCAL && ch->kind != CHAN_TIMER)
-        luaL_error(L, "cannot close a channel that the runtime feeds; use process.unlisten for topics");
+    const char *ends = what_ends(ch->kind);
+    if (ends)
+        luaL_error(L, "close: cannot close a channel that the runtime feeds: %s", ends);
     if (!ch->closed)
         chan_close(vstate_of(L), ch);
     return 0;

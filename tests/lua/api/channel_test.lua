@@ -65,6 +65,16 @@ describe("4. Channels:", function()
         assert.has_error(function() channel.select({ channel.new() }) end)
         assert.has_error(function() channel.new().receive() end)
     end)
+    it("closing one that the runtime feeds: the error says what ends it", function()
+        local topic, sub = process.listen("close me"), require("events").subscribe("x")
+        local future = assert(require("funcs").async("app.test.api:returns_payload"))
+        for name, ch in pairs({ ["process.unlisten"] = topic, ["the inbox"] = process.inbox(), ["process.events"] = process.events(),
+            ["the subscription's close%(%)"] = sub:channel(), ["that of a future"] = future:channel() }) do
+            assert.error_match(function() ch:close() end, "channel_test.lua:%d+: close: cannot close a channel that the runtime feeds: .*" .. name)
+        end
+        process.unlisten(topic)
+        sub:close()
+    end)
     it("channels that the runtime feeds cannot be sent to or closed", function()
         for _, ch in ipairs({ process.inbox(), process.events(), process.listen("fed") }) do
             assert.has_error(function() ch:send(1) end)
