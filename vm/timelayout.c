@@ -238,7 +238,7 @@ static void put_token(struct out *o, enum token token, struct span text, const s
         put_number(o, c->year, 4);
         break;
     case TOKEN_YEAR:
-        put_number(o, (c->year < 0 ? -c->year : c->year) % 100, 2);
+        put_number(o, c->year < 0 ? 0 : c->year % 100, 2); /* as Go has it */
         break;
     case TOKEN_NUM_MONTH:
     case TOKEN_ZERO_MONTH:
