@@ -6,6 +6,7 @@
 #include "vm/cdata.h"
 #include "vm/entry.h"
 #include "vm/env.h"
+#include "vm/errobj.h"
 
 /* --- names -------------------------------------------------------------------------------------------------------- */
 
@@ -154,7 +155,51 @@ static int require_find(lua_State *L) {
     return 2;
 }
 
-/* Args: key, what pcall gave for its chunk. Keeps and returns the library, or raises its error; then it may be tried again. */
+/* What the table of loaded modules has besides them: the last error that a library's chunk raised, the traceback from
+ * where it did, the coroutine, and whether that error is on its way up. */
+enum { NOTE_ERROR = 1, NOTE_TRACE, NOTE_THREAD, NOTE_PASSED };
+
+/* The error handler around a library's chunk: what is above the chunk will be gone when require passes the error on. */
+static int require_note(lua_State *L) {
+    char trace[ERROBJ_TRACE_MAX];
+    lua_settop(L, 1);
+    env_push_loaded(L);
+    lua_rawgeti(L, 2, NOTE_PASSED);
+    lua_rawgeti(L, 2, NOTE_ERROR);
+    if (!lua_toboolean(L, 3) || !lua_rawequal(L, 1, 4)) {
+        lua_pushlstring(L, trace, errobj_traceback(L, 1, trace, sizeof trace));
+        lua_rawseti(L, 2, NOTE_TRACE);
+        lua_pushvalue(L, 1);
+        lua_rawseti(L, 2, NOTE_ERROR);
+        lua_pushthread(L);
+        lua_rawseti(L, 2, NOTE_THREAD);
+    }
+    lua_pushboolean(L, false);
+    lua_rawseti(L, 2, NOTE_PASSED);
+    lua_settop(L, 1);
+    return 1;
+}
+
+bool require_push_trace(lua_State *L, lua_State *co) {
+    int top = lua_gettop(L);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, REG_LOADED);
+    if (lua_type(L, -1) == LUA_TTABLE) {
+        lua_rawgeti(L, -1, NOTE_TRACE);
+        lua_rawgeti(L, -2, NOTE_THREAD);
+        lua_rawgeti(L, -3, NOTE_ERROR);
+        lua_pushvalue(co, -1);
+        lua_xmove(co, L, 1);
+        if (lua_tothread(L, -3) == co && lua_rawequal(L, -1, -2)) {
+            lua_settop(L, top + 2);
+            lua_replace(L, top + 1);
+            return true;
+        }
+    }
+    lua_settop(L, top);
+    return false;
+}
+
+/* Args: key, what xpcall gave for its chunk. Keeps and returns the library, or raises its error; then it may be tried again. */
 static int require_keep(lua_State *L) {
     bool ok = lua_toboolean(L, 2);
     lua_settop(L, 3);
@@ -169,6 +214,8 @@ static int require_keep(lua_State *L) {
     else
         lua_pushnil(L);
     lua_rawset(L, -3);
+    lua_pushboolean(L, !ok);
+    lua_rawseti(L, -2, NOTE_PASSED);
     lua_settop(L, 3);
     return ok ? 1 : lua_error(L);
 }
@@ -187,8 +234,9 @@ void require_push(lua_State *L, struct vstate *vs, const char *own) {
         push_upvalue(L, own);
         lua_pushcclosure(L, require_find, 1);
         lua_pushcclosure(L, require_keep, 0);
+        lua_pushcclosure(L, require_note, 0);
         env_push_real(L, "_base");
-        lua_call(L, 3, 1);
+        lua_call(L, 4, 1);
     } else {
         push_upvalue(L, own);
         lua_pushcclosure(L, require_builtin, 1);

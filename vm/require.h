@@ -15,6 +15,10 @@ void require_push(lua_State *L, struct vstate *vs, const char *own);
 /* Pushes the compiled chunk of an entry's code as a function in the process' environment. Raises when there is none. */
 void require_push_chunk(lua_State *L, struct vstate *vs, const char *id);
 
+/* Pushes the traceback of the error on top of co, which it ended, if a library's chunk raised that: with the chunk's own
+ * levels, which are gone. false and nothing: it did not. */
+bool require_push_trace(lua_State *L, lua_State *co);
+
 /* Whether the entry's list `modules:` has this name, or there is none. */
 bool require_declared(const struct ventry *e, const char *name);
 

@@ -13,6 +13,7 @@
 #include "vm/message.h"
 #include "vm/newborn.h"
 #include "vm/pool.h"
+#include "vm/require.h"
 #include "vm/spawner.h"
 #include "vm/task.h"
 #include "vm/upgrade.h"
@@ -85,7 +86,8 @@ static int make_traceback(lua_State *L) {
     while (n < TRACE_CHAIN && (co = error_came_from(chain[n - 1])))
         chain[n++] = co;
     co = chain[n - 1];
-    luaL_traceback(L, co, NULL, 0);
+    if (!require_push_trace(L, co))
+        luaL_traceback(L, co, NULL, 0);
     const char *text = lua_tostring(L, -1), *line = "";
     size_t len = strlen(text), line_len;
     size_t before =

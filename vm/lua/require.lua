@@ -1,7 +1,7 @@
 -- require for code that imports libraries: in Lua, so that a library's top level may block or be interrupted like any
 -- other code.
-local find, keep, base = ...
-local error, pcall, type = base.error, base.pcall, base.type
+local find, keep, note, base = ...
+local error, type, xpcall = base.error, base.type, base.xpcall
 
 return function(name)
     local t = type(name)
@@ -10,7 +10,7 @@ return function(name)
     end
     local chunk, key = find(name)
     if chunk then
-        return keep(key, pcall(chunk, name))
+        return keep(key, xpcall(chunk, note, name))
     elseif chunk == nil then
         error(key, 2)
     end

@@ -223,6 +223,19 @@ describe("1. require:", function()
         assert.match("required while it is being loaded", r.cycle)
         assert.is_true(r.waits)
     end)
+    it("the traceback of a library's failure begins where it was raised", function()
+        local function trace(...)
+            local _, err = process.exec(NS .. "requires_broken", HOST, ...)
+            return err:stack()
+        end
+        local program = ".*app.test.api:requires_broken:6: in function <app.test.api:requires_broken:1>$"
+        local deep = "^stack traceback:\n\t%[C%]: in function 'error'\n\tapp.test.api:broken_deep:2: in function 'deep'\n"
+            .. ("\tapp.test.api:broken_deep:3: in function 'deep'\n"):rep(3) .. "\tapp.test.api:broken_deep:5: "
+        assert.match(deep .. program, trace("deep"))
+        assert.match(deep .. ".*app.test.api:broken_inside:1: " .. program, trace("inside"))
+        assert.match("^stack traceback:\n\tapp.test.api:broken_index:2: " .. program, trace("index"))
+        assert.match("^stack traceback:\n\t%[C%]: in function 'error'\n\tapp.test.api:requires_broken:4: ", trace("deep", "other"))
+    end)
     it("a library's own imports and modules are its own; then those of the process hold", function()
         local r = assert(process.exec(NS .. "imports_deep", HOST))
         assert.is_true(r.same)
