@@ -24,6 +24,33 @@ it("hangs", function() while true do end end)
 it("dies", function() coroutine.spawn(function() error("in a coroutine") end) end)
 it("goes on", function() assert.is_true(true) end)
 """
+# Each raises when x is what it names, and holds when x is "other".
+NEGATED = """
+describe("with a not:", function()
+    for text, f in pairs {
+        ["not_to_equal"] = function(x) expect(x).not_to_equal(1) end,
+        ["to_not.equal"] = function(x) expect(x).to_not.equal(1) end,
+        ["to_not:equal"] = function(x) expect(x).to_not:equal(1) end,
+        ["not_to.equal"] = function(x) expect(x).not_to.equal(1) end,
+        ["is_not.equal"] = function(x) expect(x).is_not.equal(1) end,
+        ["to.be_not.equal"] = function(x) expect(x).to.be_not.equal(1) end,
+        ["['not'].to_equal"] = function(x) expect(x)["not"].to_equal(1) end,
+        ["is_not.a.number"] = function(x) expect(x).is_not.a.number() end,
+        ["assert.is_not.equal"] = function(x) assert.is_not.equal(x, 1) end,
+        ["assert['not'].equal"] = function(x) assert["not"].equal(x, 1) end,
+    } do
+        it(text, function()
+            f("other")
+            assert.is_false((pcall(f, 1)))
+        end)
+    end
+    it("nil", function()
+        expect(1).is_not.to_be_nil()
+        assert.is_false((pcall(function() expect(nil).is_not.to_be_nil() end)))
+        expect(nil).to["not"].no.to_be_nil() -- twice is not at all
+    end)
+end)
+"""
 CONFIG = """
 version: "1.0"
 namespace: app
@@ -68,6 +95,12 @@ class VerbTest(unittest.TestCase):
         self.assertEqual([line.startswith("ok") for line in lines], [False, False, False, True])
         for text in ("1..4", "output: shown", "timed out after 300 ms", "in a coroutine", "bad_test.lua:2:"):
             self.assertIn(text, run.stdout)
+
+    def test_negations(self):
+        self.write("negated_test.lua", NEGATED)
+        run = self.run_tool()
+        self.assertEqual(run.returncode, 0, run.stdout)
+        self.assertIn("11 passed, 0 failed", run.stdout)
 
     def test_filter_and_jobs(self):
         self.write("good_test.lua", GOOD)

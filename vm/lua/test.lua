@@ -181,7 +181,7 @@ function checks.unique(n, got)
     return true, "expected equal elements"
 end
 
-checks.equals, checks.be = checks.equal, checks.equal
+checks.equals = checks.equal
 checks.errors, checks.raise, checks.throw = checks.error, checks.error, checks.error
 checks.matches, checks.contains, checks.include = checks.match, checks.contain, checks.contain
 checks.error_matches, checks.matches_error, checks.have_length = checks.error_match, checks.error_match, checks.length
@@ -208,11 +208,7 @@ local function find_check(key, negated)
             rest[#rest + 1] = word
         end
     end
-    local name = concat(rest, "_")
-    if name == "" then
-        return "", negated
-    end
-    return name, negated
+    return concat(rest, "_"), negated
 end
 
 local function call_check(name, negated, reversed, n, ...)
@@ -272,17 +268,18 @@ local function chain(prefix)
     })
 end
 
-local function expect(...)
-    local got = ...
+-- expect(x).to_equal(y), expect(x).to_not_equal(y), expect(x).to_not.equal(y); `prefix` holds the words read so far.
+local function expectation(got, prefix)
     local methods = {}
     return setmetatable(methods, {
         __index = function(_, key)
-            local name, negated = find_check(tostring(key), false)
+            local joined = prefix .. tostring(key)
+            local name, negated = find_check(joined, false)
             if name == "" then
-                return methods
+                return expectation(got, joined .. "_")
             end
             if not known(name) then
-                error("expect: no such expectation: " .. tostring(key), 2)
+                error("expect: no such expectation: " .. joined, 2)
             end
             if name == "equal" or name == "equals" then
                 name = "same"
@@ -297,6 +294,10 @@ local function expect(...)
             end
         end,
     })
+end
+
+local function expect(...)
+    return expectation((...), "")
 end
 
 -- --- blocks of a file -----------------------------------------------------------------------------------------------
