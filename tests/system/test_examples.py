@@ -8,6 +8,52 @@ import unittest
 
 from programs import ROOT, TROUPE, TROUPED, Case
 
+# The next times against a search minute by minute, around changes of the clock: at midnight, by half an hour, at one minute past.
+ZONES = """
+local cron, time = require("cron"), require("time")
+local ZONES = { ["America/Santiago"] = { "2026-04-05", "2026-09-06" }, ["America/Havana"] = { "2026-03-08", "2026-11-01" },
+    ["Atlantic/Azores"] = { "2026-03-29", "2026-10-25" }, ["Africa/Cairo"] = { "2026-04-24", "2026-10-30" },
+    ["Australia/Lord_Howe"] = { "2026-04-05", "2026-10-04" }, ["America/St_Johns"] = { "2010-03-14", "2010-11-07" },
+    ["Pacific/Apia"] = { "2011-12-30" }, ["Europe/Berlin"] = { "2026-03-29", "2026-10-25" }, UTC = { "2026-03-29" } }
+local HOURS = { "*", "0", "1", "2", "23", "*/2", "6", "0-1" }
+local MINUTES = { "*", "0", "30", "*/20", "59" }
+local WEEKDAYS = { "*", "*", "0", "1", "6" }
+
+local function search(t, fits, limit)
+    t = t:truncate("1m")
+    repeat
+        t = t:add("1m")
+        if fits(t) then
+            return t
+        end
+    until not t:before(limit)
+end
+
+local function any(list) return list[math.random(#list)] end
+
+return { main = function()
+    for zone, days in pairs(ZONES) do
+        local location = assert(time.load_location(zone))
+        for i = 1, 20 do
+            local from = time.parse("2006-01-02", any(days), time.utc):add(math.random(-172800, 172800) .. "s"):in_location(location)
+            local line = table.concat({ any(MINUTES), any(HOURS), "* *", any(WEEKDAYS) }, " ")
+            local schedule = assert(cron.parse(line))
+            local minute, hour, weekday = line:match("^(%S+) (%S+) %* %* (%S+)$")
+            local function has(field, n)
+                local step = field:match("^%*/(%d+)$")
+                return field == "*" or tonumber(field) == n or step and n % step == 0 or field == "0-1" and n < 2
+            end
+            local wanted = search(from, function(t)
+                return has(minute, t:minute()) and has(hour, t:hour()) and has(weekday, t:weekday())
+            end, from:add("96h"))
+            local got = schedule.next(from)
+            assert(got and (wanted and got:equal(wanted) or not wanted and got:after(from:add("96h"))),
+                zone .. ": " .. line .. " after " .. from:format_rfc3339() .. ": " .. tostring(got) .. ", not " .. tostring(wanted))
+        end
+    end
+end }
+"""
+
 EXAMPLES = os.path.join(ROOT, "config", "examples")
 
 
@@ -66,6 +112,22 @@ class Examples(Case):
         program = self.run_to_end(TROUPE, "test", "--config", "troupe.yaml", cwd=self.copy("cron"))
         self.assertEqual(program.status, 0, program.out)
         self.assertIn("1 passed, 0 failed", program.out)
+
+    def test_cron_where_clocks_change(self):
+        folder = self.copy("cron")
+        with open(os.path.join(folder, "zones.lua"), "w", encoding="utf-8") as file:
+            file.write(ZONES)
+        with open(os.path.join(folder, "troupe.yaml"), "a", encoding="utf-8") as file:
+            file.write("""
+  - name: zones.test
+    kind: function.lua
+    meta: { type: test, name: zones }
+    source: file://zones.lua
+    imports: { cron: app:cron }
+""")
+        program = self.run_to_end(TROUPE, "test", "--config", "troupe.yaml", cwd=folder)
+        self.assertEqual(program.status, 0, program.out)
+        self.assertIn("2 passed, 0 failed", program.out)
 
     def test_example_pipeline(self):
         daemon = self.example("pipeline")

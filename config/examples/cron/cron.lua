@@ -1,6 +1,8 @@
--- Lines of cron: cron.parse("*/5 8-18 * * 1-5") -> schedule, or nil and why not; schedule.next(t) -> the first time after t.
-local time = require("time")
+-- Lines of cron: cron.parse("*/5 8-18 * * 1-5") -> schedule, or nil and why not; schedule.next(t) -> the first time after t
+-- at which t's zone has such a clock. So 02:30 is left out on the day when 02:00 to 03:00 is, and is there twice when that is.
 local cron = {}
+
+local MINUTE, HOUR, DAY = 60, 60 * 60, 24 * 60 * 60
 
 local FIELDS = {
     { name = "second", from = 0, to = 59 },
@@ -32,6 +34,22 @@ local function parse_field(text, field)
         end
     end
     return set
+end
+
+local function seconds_of_day(t)
+    local hour, minute, second = t:clock()
+    return hour * HOUR + minute * MINUTE + second
+end
+
+-- The next beginning of a unit of so many seconds; of a smaller one, if the clock is changed before that.
+local function skip(t, unit)
+    local now = seconds_of_day(t)
+    local left = unit - now % unit
+    local after = t:add(left .. "s")
+    if unit == 1 or seconds_of_day(after) == (now + left) % DAY then
+        return after
+    end
+    return skip(t, unit == DAY and HOUR or unit / 60)
 end
 
 function cron.parse(line)
@@ -67,20 +85,17 @@ function cron.parse(line)
 
     -- From the largest unit to the smallest: where one does not fit, its next beginning is tried.
     local function next_time(t)
-        local zone = t:location()
         t = t:truncate("1s"):add("1s")
         local limit = t:add_date(8, 0, 0) -- the 29th of February may be that far
         while t:before(limit) do
-            if not set.month[t:month()] then
-                t = time.date(t:year(), t:month() + 1, 1, 0, 0, 0, 0, zone)
-            elseif not day_fits(t) then
-                t = time.date(t:year(), t:month(), t:day() + 1, 0, 0, 0, 0, zone)
+            if not set.month[t:month()] or not day_fits(t) then
+                t = skip(t, DAY)
             elseif not set.hour[t:hour()] then
-                t = t:add((3600 - t:minute() * 60 - t:second()) .. "s")
+                t = skip(t, HOUR)
             elseif not set.minute[t:minute()] then
-                t = t:add((60 - t:second()) .. "s")
+                t = skip(t, MINUTE)
             elseif not set.second[t:second()] then
-                t = t:add("1s")
+                t = skip(t, 1)
             else
                 return t
             end
