@@ -51,6 +51,50 @@ describe("with a not:", function()
     end)
 end)
 """
+# One line each: raises with the first value, holds with the second. By assert's order of arguments, and by expect's.
+CHECKS = """
+local function raises(what) return function() error(what) end end
+local missing = errors.new { message = "m", kind = "NotFound" }
+local t = {}
+local list = {
+    { 2, 1, function(x) assert.equal(1, x) end, function(x) expect(x).to_equal(1) end },
+    { { 2 }, { 1 }, function(x) assert.are.same({ 1 }, x) end, function(x) expect(x).to_be_same({ 1 }) end },
+    { { 2 }, t, function(x) assert.equals(t, x) end, function(x) expect(x).equals(t) end },
+    { false, true, function(x) assert.is_true(x) end, function(x) expect(x).to_be_true() end },
+    { nil, false, function(x) assert.is_false(x) end, function(x) expect(x).to.be["false"]() end },
+    { false, 1, function(x) assert.truthy(x) end, function(x) expect(x).to_be_truthy() end },
+    { 1, false, function(x) assert.is_falsy(x) end, function(x) expect(x).is.falsy() end },
+    { 1, nil, function(x) assert.is_nil(x) end, function(x) expect(x).to_be_nil() end },
+    { 1, "s", function(x) assert.is_string(x) end, function(x) expect(x).to_be_a_string() end },
+    { 1, "s", function(x) assert.type("string", x) end, function(x) expect(x).to_be_type("string") end },
+    { "bc", "abc", function(x) assert.matches("^a.", x) end, function(x) expect(x).to_match("^a.") end },
+    { { 1 }, { 1, 2 }, function(x) assert.contains(2, x) end, function(x) expect(x).to_contain(2) end },
+    { "a", "abc", function(x) assert.contains("bc", x) end, function(x) expect(x).to_include("bc") end },
+    { {}, { a = 1 }, function(x) assert.has_key("a", x) end, function(x) expect(x).to_have_key("a") end },
+    { {}, { 1 }, function(x) assert.has_length(1, x) end, function(x) expect(x).to_have_length(1) end },
+    { 2, 1.1, function(x) assert.near(1, x, 0.5) end, function(x) expect(x).to_be_near(1, 0.5) end },
+    { 1, 2, function(x) assert.greater_than(1, x) end, function(x) expect(x).to_be_greater_than(1) end },
+    { 1, 0, function(x) assert.less_than(1, x) end, function(x) expect(x).to_be_less_than(1) end },
+    { { 1, 1 }, { 1, 2 }, function(x) assert.is_unique(x) end, function(x) expect(x).to_be_unique() end },
+    { print, raises("x"), function(x) assert.has_error(x) end, function(x) expect(x).to_throw() end },
+    { raises("x"), raises("y"), function(x) assert.errors(x, "y") end, function(x) expect(x).to_raise("y") end },
+    { raises("x"), raises("y"), function(x) assert.error(x, "y") end, function(x) expect(x).to_throw("y") end },
+    { raises("x"), raises("y"), function(x) assert.error_match(x, "y$") end, function(x) expect(x).error_matches("y$") end },
+    { errors.new("x"), missing, function(x) assert.is_error_object("NotFound", x) end,
+        function(x) expect(x).to_be_an_error_object("NotFound") end },
+}
+for i, line in ipairs(list) do
+    it("check " .. i, function()
+        for j = 3, 4 do
+            line[j](line[2])
+            local ok, why = pcall(line[j], line[1])
+            if ok or not (tostring(why):find("expected", 1, true)) then
+                error(j .. ": " .. tostring(why))
+            end
+        end
+    end)
+end
+"""
 CONFIG = """
 version: "1.0"
 namespace: app
@@ -101,6 +145,12 @@ class VerbTest(unittest.TestCase):
         run = self.run_tool()
         self.assertEqual(run.returncode, 0, run.stdout)
         self.assertIn("11 passed, 0 failed", run.stdout)
+
+    def test_checks(self):
+        self.write("checks_test.lua", CHECKS)
+        run = self.run_tool()
+        self.assertEqual(run.returncode, 0, run.stdout)
+        self.assertIn("24 passed, 0 failed", run.stdout)
 
     def test_filter_and_jobs(self):
         self.write("good_test.lua", GOOD)

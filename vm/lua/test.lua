@@ -184,7 +184,10 @@ end
 checks.equals = checks.equal
 checks.errors, checks.raise, checks.throw = checks.error, checks.error, checks.error
 checks.matches, checks.contains, checks.include = checks.match, checks.contain, checks.contain
-checks.error_matches, checks.matches_error, checks.have_length = checks.error_match, checks.error_match, checks.length
+checks.error_matches, checks.matches_error = checks.error_match, checks.error_match
+
+-- These take the value under test first, from expect, too.
+local function_first = { [checks.error] = true, [checks.error_match] = true }
 
 local constants = { ["true"] = true, ["false"] = false, ["True"] = true, ["False"] = false }
 local types = {}
@@ -222,7 +225,7 @@ local function call_check(name, negated, reversed, n, ...)
     elseif types[name] then
         local got = ...
         ok, why = type(got) == name, format("expected a %s, got %s", name, show(got))
-    elseif reversed and not find(name, "error") and not find(name, "raise") and n >= 2 then
+    elseif reversed and not function_first[checks[name]] and n >= 2 then
         local got, want = ...
         ok, why = checks[name](n, want, got, select(3, ...))
     else
