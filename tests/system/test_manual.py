@@ -162,6 +162,23 @@ class Manual(unittest.TestCase):
                     re.findall(r"^\.Ic (\S+)", text, re.M) if template.endswith("troupe.1.in") else []):
                 self.assertIn(name, tables.verbs(self.tables), template)
 
+    def test_constants_and_checks_of_modules(self):
+        def names(path, pattern):
+            with open(os.path.join(ROOT, path), encoding="utf-8") as file:
+                return [name for found in re.findall(pattern, file.read(), re.M) for name in re.findall(r"\w+", found)]
+        text = page("troupe-lua.7")
+        layouts, stubs = names("vm/timelayout.h", r"^    X\((\w+),"), names("vm/editor/troupe.d.lua", r"^---@field (\w+) ")
+        self.assertGreater(len(layouts), 10)
+        for name in layouts:
+            self.assertIn(name, stubs)
+            self.assertRegex(section(text, "MODULE TIME"), r"(?m)^ +%s " % name)
+        for name in set(names("vm/editor/troupe.d.lua", r'^---@field ([A-Z_]+) "')):
+            self.assertRegex(section(text, "MODULE ERRORS"), r"(?m)^ +%s " % name)
+        told = re.findall(r"\w+", section(text, "   Checks"))
+        for name in names("vm/lua/test.lua", r"^function checks\.(\w+)") + [
+                name for name in names("vm/lua/test.lua", r"^(checks\..*) = ") if name != "checks"]:
+            self.assertIn(name, told)
+
     def test_the_example_is_a_configuration(self):
         with open(os.path.join(BUILD, "man/troupe.yaml.5"), encoding="utf-8") as file:
             (example,) = re.findall(r"^\.Bd -literal.*\n((?:.*\n)*?)\.Ed$", file.read(), re.M)

@@ -43,11 +43,11 @@ function process.unlisten(ch) end
 ---@return channel
 function process.inbox() end
 
----EXIT, LINK_DOWN and CANCEL events.
+---EXIT, LINK_DOWN and CANCEL events: tables { kind, from?, at, result?, error?, reason? }.
 ---@return channel
 function process.events() end
 
----Starts a process. NOT_FOUND, INVALID, UNAVAILABLE, RATE_LIMITED, INTERNAL.
+---Starts a process, and waits until the top level of its file has run. NOT_FOUND, INVALID, UNAVAILABLE, RATE_LIMITED, INTERNAL.
 ---@param entry string
 ---@param host string
 ---@param ... any
@@ -150,6 +150,7 @@ function process.link(dest) end
 ---@return boolean
 function process.unlink(dest) end
 
+---With trap_links the failure of a linked process is a LINK_DOWN event.
 ---INVALID for a wrong type or an unknown key; then nothing changes.
 ---@param options {trap_links:boolean}
 ---@return boolean ok
@@ -323,15 +324,22 @@ function Channel:case_send(value) end
 ---@field THURSDAY number
 ---@field FRIDAY number
 ---@field SATURDAY number
----@field RFC3339 string
----@field RFC3339NANO string
+---@field LAYOUT string
+---@field ANSIC string
+---@field UNIX_DATE string
+---@field RUBY_DATE string
 ---@field RFC822 string
 ---@field RFC822Z string
 ---@field RFC850 string
 ---@field RFC1123 string
 ---@field RFC1123Z string
+---@field RFC3339 string
+---@field RFC3339NANO string
 ---@field KITCHEN string
 ---@field STAMP string
+---@field STAMP_MILLI string
+---@field STAMP_MICRO string
+---@field STAMP_NANO string
 ---@field DATE_TIME string
 ---@field DATE_ONLY string
 ---@field TIME_ONLY string
@@ -536,9 +544,11 @@ local Duration = {}
 ---@return number
 function Duration:nanoseconds() end
 
+---Whole ones; the rest is cut off.
 ---@return number
 function Duration:microseconds() end
 
+---Whole ones; the rest is cut off.
 ---@return number
 function Duration:milliseconds() end
 
@@ -631,7 +641,7 @@ function json.encode(value) end
 ---@return error? err
 function json.decode(text) end
 
----JSON Schema.
+---JSON Schema: the keywords in troupe-lua(7); others are ignored.
 ---@param schema table|string
 ---@param data any
 ---@return boolean ok
@@ -803,73 +813,41 @@ function ctx.get(key) end
 ---@return table<string,any>
 function ctx.all() end
 
----The log. The module is a logger without name and fields.
----@class logger.module
+---The log. The module is a logger without name and fields; with and named give others.
+---@class logger
 logger = {}
 
----@param self logger
 ---@param message string
 ---@param fields? table
-function logger.debug(self, message, fields) end
+function logger:debug(message, fields) end
 
----@param self logger
 ---@param message string
 ---@param fields? table
-function logger.info(self, message, fields) end
+function logger:info(message, fields) end
 
----@param self logger
 ---@param message string
 ---@param fields? table
-function logger.warn(self, message, fields) end
+function logger:warn(message, fields) end
 
----@param self logger
 ---@param message string
 ---@param fields? table
-function logger.error(self, message, fields) end
+function logger:error(message, fields) end
 
----@param self logger
+---These fields in each line.
 ---@param fields table
 ---@return logger
-function logger.with(self, fields) end
+function logger:with(fields) end
 
 ---Nested names are joined by dots.
----@param self logger
 ---@param name string
 ---@return logger
-function logger.named(self, name) end
-
----@class logger
-local Logger = {}
-
----@param message string
----@param fields? table
-function Logger:debug(message, fields) end
-
----@param message string
----@param fields? table
-function Logger:info(message, fields) end
-
----@param message string
----@param fields? table
-function Logger:warn(message, fields) end
-
----@param message string
----@param fields? table
-function Logger:error(message, fields) end
-
----@param fields table
----@return logger
-function Logger:with(fields) end
-
----@param name string
----@return logger
-function Logger:named(name) end
+function logger:named(name) end
 
 ---A node-wide, best-effort bus.
 ---@class events.module
 events = {}
 
----A segment * of the system's name stands for any one. INVALID.
+---A segment * of the system's name stands for any one, segments being separated by dots. INVALID.
 ---@param system string
 ---@param kind? string
 ---@return subscription? s
@@ -954,7 +932,7 @@ local Executor = {}
 ---@return error? err
 function Executor:with_context(values) end
 
----The timeout is in milliseconds.
+---The timeout is in milliseconds; after it the callee gets a CANCEL event, and is not ended.
 ---@param options {timeout:number}
 ---@return executor? e
 ---@return error? err
@@ -1002,14 +980,17 @@ function Future:error() end
 ---@return boolean
 function Future:cancel() end
 
----For test files; see troupe(1), troupe test.
+---For test files; see troupe(1), troupe test. In them `test` is a function, too, as `it`.
 ---@class test.module
+---@overload fun(name: string, f?: function)
 test = {}
 
+---What the file of an entry with meta.type: test returns; body says which tests there are.
 ---@param body function
 ---@return table
 function test.main(body) end
 
+---The main of the same.
 ---@param body function
 ---@return function
 function test.run_cases(body) end
@@ -1024,6 +1005,93 @@ function test.drive(plan) end
 ---@param plan table
 ---@return boolean
 function test.file(plan) end
+
+---In files of tests: a block; f says which tests and blocks are in it.
+---@param name string
+---@param f function
+function describe(name, f) end
+
+---As describe.
+---@param name string
+---@param f function
+function context(name, f) end
+
+---As describe.
+---@param name string
+---@param f function
+function insulate(name, f) end
+
+---A test; without f it is skipped.
+---@param name string
+---@param f? function
+function it(name, f) end
+
+---As it.
+---@param name string
+---@param f? function
+function spec(name, f) end
+
+---A test that is skipped; in a test, skips the rest of it, with this reason.
+---@param name string
+function pending(name) end
+
+---Before each test of the block, and of the blocks in it.
+---@param f function
+function before_each(f) end
+
+---After each test of the block, and of the blocks in it.
+---@param f function
+function after_each(f) end
+
+---Before the first test of the block.
+---@param f function
+function setup(f) end
+
+---As setup.
+---@param f function
+function before_all(f) end
+
+---As setup.
+---@param f function
+function lazy_setup(f) end
+
+---As setup.
+---@param f function
+function strict_setup(f) end
+
+---After the last test of the block.
+---@param f function
+function teardown(f) end
+
+---As teardown.
+---@param f function
+function after_all(f) end
+
+---As teardown.
+---@param f function
+function lazy_teardown(f) end
+
+---As teardown.
+---@param f function
+function strict_teardown(f) end
+
+---In a test: after it, also when it fails.
+---@param f function
+function finally(f) end
+
+---Checks, each a function, and words that mean nothing or turn them round: to_equal, to_not.be_nil, ... See troupe-lua(7).
+---@class test.checks
+---@field [string] any
+
+---expect(value).to_equal(want): raises unless the check holds of the value.
+---@param value any
+---@return test.checks
+function expect(value) end
+
+---In files of tests it has checks, too: assert.is_true(value), assert.same(want, value).
+---@class test.assert: test.checks
+---@overload fun(v: any, message?: any, ...: any): any
+assert = {}
 
 ---Starts a further coroutine of the process; it runs at once, up to its first blocking call. Only blocking calls let other
 ---coroutines of the process run.
