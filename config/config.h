@@ -190,6 +190,7 @@ struct cfg_entry {
     /* hosts and services: the level they start in, from 0; and whether the daemon starts them by itself */
     size_t level;
     bool boot;
+    bool script; /* made for one of the options' scripts */
 };
 
 /* --- loading ------------------------------------------------------------------------------------------------------ */

@@ -24,8 +24,10 @@ static void find_scripts(struct loader *ld) {
     ld->config->scripts =
         arena_calloc(&ld->config->arena, ld->options->scripts_n, sizeof *ld->config->scripts);
     for (size_t i = 0; i < ld->entries.n; i++)
-        if (ld->entries.v[i].file->script && ld->entries.v[i].e->kind == CFG_KIND_PROCESS)
+        if (ld->entries.v[i].file->script && ld->entries.v[i].e->kind == CFG_KIND_PROCESS) {
+            ld->entries.v[i].e->script = true;
             ld->config->scripts[n++] = ld->entries.v[i].e;
+        }
 }
 
 static void load_all(void *ud) {

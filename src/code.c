@@ -44,7 +44,8 @@ static bool add(struct vm_code *set, const struct cfg_entry *e, char *err, size_
                                .method = "",
                                .chunk_name = "=",
                                .source = "",
-                               .compat = VM_COMPAT_INHERIT};
+                               .compat = VM_COMPAT_INHERIT,
+                               .script = e->script};
     struct vm_import_def *imports = NULL;
     if (cfg_is_code(e)) {
         const struct cfg_code *code = e->code;

@@ -195,7 +195,8 @@ static bool install(struct app *app, char *err, size_t cap) {
                                          .chunk_name = "=troupe test",
                                          .source = more[i].source,
                                          .source_len = strlen(more[i].source),
-                                         .compat = i == 0 ? VM_COMPAT_SEED : VM_COMPAT_INHERIT};
+                                         .compat = i == 0 ? VM_COMPAT_SEED : VM_COMPAT_INHERIT,
+                                         .script = true};
         if (!vm_code_add(set, &def, err, cap, &line)) {
             vm_code_free(set);
             return false;

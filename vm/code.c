@@ -242,6 +242,7 @@ bool vm_code_add(struct vm_code *c, const struct vm_entry_def *def, char *err, s
     e->kind = def->kind;
     e->compat = def->compat;
     e->limited = def->limited;
+    e->script = def->script;
     e->id = intern(def->id);
     e->method = mem_strdup(def->method);
     e->chunk_name = mem_strdup(def->chunk_name);

@@ -37,6 +37,7 @@ struct ventry {
     size_t bytecode_len;
     enum vm_compat compat;
     bool limited;
+    bool script;
     bool
         plain; /* the top level only defines, and requires built-in modules: each run does the same, and nothing else */
     char **modules;

@@ -91,11 +91,19 @@ static bool push_builtin(lua_State *L, struct vstate *vs, const struct ventry *o
         lua_getfield(L, -1, name + 6);
         return true;
     }
-    lua_pushfstring(
-        L,
-        "module '%s' not found: it is no built-in module and no alias in `imports:` of entry %s; declare "
-        "it there as { %s: namespace:library }",
-        name, e->id, name);
+    if (e->script)
+        lua_pushfstring(
+            L,
+            "module '%s' not found: it is no built-in module, and a file that is run by its name has "
+            "no imports; make the file an entry with imports: { %s: namespace:library } (a test: "
+            "and meta: { type: test })",
+            name, name);
+    else
+        lua_pushfstring(
+            L,
+            "module '%s' not found: it is no built-in module and no alias in `imports:` of entry %s; declare "
+            "it there as { %s: namespace:library }",
+            name, e->id, name);
     return false;
 }
 

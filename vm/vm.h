@@ -47,6 +47,7 @@ struct vm_entry_def {
     const struct vm_import_def *imports;
     size_t import_count;
     const char *default_host; /* meta.default_host or host; NULL */
+    bool script;              /* a file run by its name: nothing could declare imports for it */
 };
 
 struct vm_code; /* a set of entries, immutable once installed */

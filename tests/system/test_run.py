@@ -54,6 +54,12 @@ class Results(Case):
         self.assertRegex(program.err, r"\Atroupe: app:a: a\.lua:2: no luck\nstack traceback:\n(\t.*\n)*\ta\.lua:2: in .*deep")
         self.assertEqual(program.err.count("no luck"), 1)
 
+    def test_alias(self):
+        program = self.run_main("require('cron')")
+        self.assertEqual(program.status, 1)
+        self.assertIn("a.lua:2: module 'cron' not found: it is no built-in module, and a file that is run by its name has no imports; "
+                      "make the file an entry with imports: { cron: namespace:library }", program.err)
+
     def test_returned_failure(self):
         self.check("return false, 'why not'", 1, "", "troupe: app:a: why not\n")
 

@@ -176,6 +176,16 @@ class VerbTest(unittest.TestCase):
         self.assertEqual(run.returncode, 78)
         self.assertIn("broken_test.lua:1", run.stderr)
 
+    def test_alias(self):
+        self.write("alias_test.lua", "local cron = require('cron')\nit('x', function() end)\n")
+        config = self.write("troupe.yaml", CONFIG)
+        run = self.run_tool("--config", config, "alias_test.lua")
+        self.assertEqual(run.returncode, 1)
+        self.assertIn("alias_test.lua:1: module 'cron' not found: it is no built-in module, and a file that is run by its name "
+                      "has no imports; make the file an entry with imports: { cron: namespace:library } (a test: and "
+                      "meta: { type: test })", run.stdout)
+        self.assertNotIn("entry troupe.test", run.stdout)
+
     def test_nothing_to_run(self):
         run = self.run_tool()
         self.assertEqual(run.returncode, 1)
