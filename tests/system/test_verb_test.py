@@ -108,6 +108,36 @@ entries:
   - { name: slow, kind: process.lua, meta: { type: test, timeout: 200ms }, source: "return function() while true do end end" }
   - { name: other, kind: process.lua, source: "return function() error('is no test') end" }
 """
+CASES = """
+version: "1.0"
+namespace: app
+entries:
+  - { name: processes, kind: process.host, host: { workers: 1 }, lifecycle: { auto_start: true } }
+  - { name: lib, kind: library.lua, source: "return { one = 1 }" }
+  - name: cases
+    kind: process.lua
+    meta: { type: test, timeout: 300ms }
+    imports: { lib: lib }
+    source: |
+      local lib = require("lib")
+      return require("test").main(function()
+          it("good", function() assert.equal(1, lib.one) print("not shown") end)
+          it("bad", function() print("shown") assert.equal(2, lib.one) end)
+          it("hangs", function() while true do end end)
+          it("waits", function() require("time").sleep("200ms") end)
+          pending("later")
+      end)
+  - name: own
+    kind: function.lua
+    meta: { type: test }
+    source: |
+      local cases = require("test").run_cases(function() it("good", function() end) end)
+      return function(...)
+          assert(select("#", ...) == 0)
+          cases()
+          return false
+      end
+"""
 
 
 class VerbTest(unittest.TestCase):
@@ -166,6 +196,18 @@ class VerbTest(unittest.TestCase):
         results = dict(reversed(found) for found in re.findall(r"^((?:not )?ok) \d+ - (.*)$", run.stdout, re.M))
         self.assertEqual(results, {"unit: a good one": "ok", "app: nothing": "ok", "app: raises": "not ok", "app: no": "not ok",
                                    "app: err": "not ok", "app: slow": "not ok"})
+
+    def test_cases_of_entries(self):
+        config = self.write("troupe.yaml", CASES)
+        run = self.run_tool("--tap", "--config", config)
+        self.assertEqual(run.returncode, 1)
+        results = dict(reversed(found) for found in re.findall(r"^((?:not )?ok) \d+ - (.*)$", run.stdout, re.M))
+        self.assertEqual(results, {"app: cases: good": "ok", "app: cases: bad": "not ok", "app: cases: hangs": "not ok",
+                                   "app: cases: waits": "ok", "app: cases: later # SKIP pending": "ok",
+                                   "app: own: good": "ok", "app: own": "not ok"})
+        for text in ("1..7", "output: shown", "timed out after 300 ms", "returned false"):
+            self.assertIn(text, run.stdout)
+        self.assertNotIn("not shown", run.stdout)
 
     def test_mistakes(self):
         self.assertEqual(self.run_tool("nowhere_test.lua").returncode, 1)

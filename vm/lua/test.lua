@@ -14,6 +14,7 @@ local rawequal, getmetatable, tonumber = base.rawequal, base.getmetatable, base.
 local find, format, gmatch, gsub, sub, concat = string.find, string.format, string.gmatch, string.gsub, string.sub, table.concat
 
 local TOPIC = "test"
+local PLAN = "troupe.test" -- in the context of an entry's process
 
 -- --- showing and comparing values ---------------------------------------------------------------------------------
 
@@ -434,9 +435,10 @@ local function matches(name, filter)
     return not filter or find(name, filter) ~= nil
 end
 
--- The main of a test file. `plan` comes from the driver; without one the file prints TAP by itself.
+-- The main of a test file. `plan` comes from the driver, to an entry by its context; without one the file prints TAP by itself.
 local function run_file(body, plan)
     local env, process, time = environment(), lib("process"), lib("time")
+    plan = plan or lib("ctx").get(PLAN)
     local output = {}
     local original = env.print
     local function tell(...)
@@ -626,8 +628,13 @@ function M.drive(plan)
     end
 
     local function start(item)
-        local args = item.kind == "file" and { driver = process.pid(), skip = item.skip or 0, filter = plan.filter, id = item.id } or nil
-        local pid, err = process.spawn_monitored(item.entry, item.host, args)
+        local args, pid, err = { driver = process.pid(), skip = item.skip or 0, id = item.id }, nil, nil
+        if item.kind == "file" then
+            args.filter = plan.filter
+            pid, err = process.spawn_monitored(item.entry, item.host, args)
+        else
+            pid, err = process.with_context({ [PLAN] = args }):spawn_monitored(item.entry, item.host)
+        end
         if not pid then
             count(item, { name = item.name or "load", status = "fail", message = tostring(err), stack = err:stack() })
             over(item)
@@ -636,6 +643,10 @@ function M.drive(plan)
         item.current, item.done, item.since = nil, false, 0
         running[pid] = item
         active = active + 1
+    end
+
+    local function case_name(item, name)
+        return item.kind == "entry" and item.name .. ": " .. name or name
     end
 
     local function report(msg)
@@ -647,11 +658,11 @@ function M.drive(plan)
         local what = type(p) == "table" and p[1] or p
         item.since = 0
         if what == "start" then
-            item.current = { index = p[2], name = p[3] }
+            item.current, item.has_cases = { index = p[2], name = case_name(item, p[3]) }, true
         elseif what == "end" then
             item.current = nil
             item.skip = p[2]
-            count(item, { name = p[3], status = p[4], message = p[5], stack = p[6] or nil, output = p[7] })
+            count(item, { name = case_name(item, p[3]), status = p[4], message = p[5], stack = p[6] or nil, output = p[7] })
         elseif what == "done" then
             item.done = true
         end
@@ -666,9 +677,11 @@ function M.drive(plan)
         active = active - 1
         local err = event.error
         local why = item.timed_out and format("timed out after %d ms", item.timeout_ms or plan.timeout_ms) or err and tostring(err)
-        if item.kind == "entry" then
+        if item.kind == "entry" and (item.done or not item.has_cases) then
             local bad = why or (event.result == false and "returned false")
-            count(item, { name = item.name, status = bad and "fail" or "ok", message = bad, stack = err and err:stack() })
+            if bad or not item.has_cases then
+                count(item, { name = item.name, status = bad and "fail" or "ok", message = bad, stack = err and err:stack() })
+            end
             return
         end
         if item.done and not err then
@@ -680,7 +693,7 @@ function M.drive(plan)
             item.timed_out = nil
             table.insert(queue, 1, item)
         else
-            count(item, { name = "load", status = "fail", message = why or "the file ended before its tests",
+            count(item, { name = item.name or "load", status = "fail", message = why or "the file ended before its tests",
                 stack = err and err:stack() })
             over(item)
         end
