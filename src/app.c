@@ -139,6 +139,8 @@ struct host *app_host(struct app *app, const struct cfg_entry *e, char *err, siz
 /* Hosts that the entry needs, itself or through services. Levels see to it that this ends. */
 static bool start_hosts(struct app *app, const struct cfg_entry *e, char *err, size_t cap) {
     const struct cfg_refs *requires = &cfg_lifecycle(e)->requires;
+    if (e->boot) /* and so is all that it needs */
+        return true;
     for (size_t i = 0; i < requires->n; i++)
         if (!start_hosts(app, requires->v[i], err, cap))
             return false;

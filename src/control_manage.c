@@ -155,6 +155,7 @@ static void command(struct control_job *job, enum supervisor_command what) {
     const char *id = control_str(&job->request, "service");
     int64_t wait = control_dur(&job->request, "wait", SERVICE_WAIT);
     struct wish *wish = mem_calloc(1, sizeof *wish);
+    char err[512];
     job->data = wish;
     job->gone = wish_free;
     if (!wish) {
@@ -167,8 +168,8 @@ static void command(struct control_job *job, enum supervisor_command what) {
         control_refuse(job, ERRKIND_NOT_FOUND, "%s: service not found", id);
     else if (strcmp(job->c->d.state(), "stopping") == 0)
         control_refuse(job, ERRKIND_UNAVAILABLE, "service %s: the daemon is stopping", id);
-    else if (!supervisor_command(app_supervisor(job->c->d.app), what, id))
-        control_refuse(job, ERRKIND_RATE_LIMITED, "service %s: not enough memory", id);
+    else if (!app_command(job->c->d.app, what, id, err, sizeof err))
+        control_refuse(job, ERRKIND_RATE_LIMITED, "%s", err);
     else if (!wait)
         reply_service(job, &f);
     else

@@ -600,6 +600,16 @@ class Manage(VerbCase):
         for verb in ("start", "stop", "restart"):
             self.complains("app:nope: service not found", verb, "app:nope", "app:base")
 
+    def test_hosts_of_services_start_with_them(self):
+        off = "  - {name: %s, kind: process.host, host: {workers: 1}}\n"
+        on = "  - {name: %s, kind: process.service, process: echo, host: %s, input: [%s]%s}\n"
+        self.up(off % "h1" + off % "h2" + off % "h3" + on % ("low", "h1", "low", "") +
+                on % ("high", "h2", "high", ", lifecycle: {requires: [low]}") + on % ("alone", "h3", "alone", ""))
+        self.troupe("start", "app:high")
+        self.assertEqual((self.state("app:low")["state"], self.state("app:high")["state"]), ("running", "running"))
+        self.troupe("restart", "app:alone")
+        self.assertEqual(self.state("app:alone")["state"], "running")
+
     def test_services_that_cannot(self):
         self.up(entry("late", "return { main = function() process.registry.register('late') process.events():receive() time.sleep('3s') end }") +
                 "  - {name: s, kind: process.service, process: broken, host: processes, lifecycle: {restart: {initial_delay: 1h}}}\n" +
