@@ -145,13 +145,30 @@ const char *files_find(struct arena *a, const char *dir, struct files_list *foun
     return find(a, dir, found, NULL);
 }
 
+/* The folder that glob() could not read: it hands nothing through to its function. */
+static _Thread_local struct {
+    char dir[PATH_MAX];
+    int err;
+} unread;
+
+/* A folder that is not there matches nothing; any other that cannot be read may hold what is searched for. */
+static int glob_stops(const char *dir, int err) {
+    if (err == ENOENT)
+        return 0;
+    snprintf(unread.dir, sizeof unread.dir, "%s", dir);
+    unread.err = err;
+    return 1;
+}
+
 const char *files_glob(struct arena *a, const char *pattern, struct files_list *found) {
     glob_t g;
-    int rc = glob(pattern, 0, NULL, &g);
-    if (rc == GLOB_NOMATCH)
-        return NULL;
+    int rc = glob(pattern, 0, glob_stops, &g);
+    if (rc == GLOB_ABORTED || rc == GLOB_NOSPACE)
+        globfree(&g);
+    if (rc == GLOB_ABORTED)
+        return arena_printf(a, "folder %s cannot be read: %s", unread.dir, strerror(unread.err));
     if (rc != 0)
-        return rc == GLOB_NOSPACE ? "matches more than memory holds" : "cannot be read";
+        return rc == GLOB_NOMATCH ? NULL : "matches more than memory holds";
     size_t n = g.gl_pathc;
     char **copies = arena_try_alloc(a, n * sizeof *copies);
     bool memory = copies != NULL;

@@ -23,7 +23,7 @@ const char *files_read(struct arena *a, const char *path, char **text, size_t *l
 /* Adds the *.yaml and *.yml files below a folder, sorted by path; hidden ones and hidden folders are left out. */
 const char *files_find(struct arena *a, const char *dir, struct files_list *found);
 
-/* Adds what a glob pattern matches, sorted; nothing matched is fine. */
+/* Adds what a glob pattern matches, sorted; nothing matched is fine, a folder that cannot be read on the way is not. */
 const char *files_glob(struct arena *a, const char *pattern, struct files_list *found);
 
 bool files_is_dir(const char *path);

@@ -47,6 +47,19 @@ Test(files, a_glob_may_match_folders) {
     unload(l);
 }
 
+/* Root may read everything: the test is nobody meanwhile. */
+Test(files, a_glob_over_a_folder_that_cannot_be_read) {
+    bool root = geteuid() == 0;
+    put_hosts("conf.d/a.yaml", "a", "");
+    put(MAIN, "version: \"1.0\"\ninclude: [conf.d/*.yaml, \"none/*.yaml\"]\n");
+    cr_assert(chmod("conf.d", 0) == 0 && chmod(".", 0755) == 0 && (!root || seteuid(65534) == 0));
+    struct loaded l = load(MAIN);
+    EXPECT(l, "troupe.yaml:2:11: error: include[0]: conf.d/*.yaml: folder conf.d cannot be read: "
+              "Permission denied");
+    unload(l);
+    cr_assert((!root || seteuid(0) == 0) && chmod("conf.d", 0755) == 0);
+}
+
 Test(files, including_again_and_in_a_circle_is_harmless) {
     put_hosts(MAIN, "main", "include: [a.yaml, a.yaml, ./a.yaml, \"*.yaml\", link.yaml]\n");
     put_hosts("a.yaml", "a", "include: [b.yaml]\n");
