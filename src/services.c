@@ -136,9 +136,14 @@ static void fail_boot(struct services *set, const struct service *culprit, const
     set->victim = victim;
 }
 
+/* On purpose; one that is being restarted is not. */
+static bool was_stopped(const struct service *s) {
+    return s->fsm.state == SERVICE_STOPPED && s->pending != SERVICE_PENDING_START;
+}
+
 /* Some required service that cannot be started without `s`, or `s` itself. `mark` is set on the way. */
 static struct service *find_victim(struct service *s) {
-    if (required(s) && boots(s) && !s->has_run)
+    if (required(s) && boots(s) && !s->has_run && !was_stopped(s))
         return s;
     s->mark = 1;
     for (size_t i = 0; i < s->users_n; i++) {
@@ -149,21 +154,20 @@ static struct service *find_victim(struct service *s) {
     return NULL;
 }
 
-/* The boot does not wait for it any more. */
-static void booted(struct services *set, struct service *s) {
-    if (!s->awaited)
+/* Whether the boot waits for it may have changed. */
+static void update_awaited(struct services *set, struct service *s) {
+    bool awaited = s->booting && required(s) && boots(s) && !s->has_run && !s->removed;
+    if (awaited == s->awaited)
         return;
-    s->awaited = false;
-    if (--set->boot_left == 0 && set->boot == BOOT_PENDING)
+    s->awaited = awaited;
+    set->boot_left += awaited ? 1 : -(size_t)1;
+    if (!set->boot_left && set->boot == BOOT_PENDING && !set->stopping)
         set->boot = BOOT_DONE;
 }
 
 static void judge_boot(struct services *set, struct service *s, enum service_state before) {
     enum service_state now = s->fsm.state;
-    if (now == SERVICE_RUNNING && !s->has_run) {
-        s->has_run = true;
-        booted(set, s);
-    }
+    s->has_run |= now == SERVICE_RUNNING;
     if (before == SERVICE_STARTING && (now == SERVICE_FAILED || now == SERVICE_EXITED) && !s->has_run &&
         set->boot == BOOT_PENDING && s->booting) {
         services_each(set, t) t->mark = 0;
@@ -173,8 +177,9 @@ static void judge_boot(struct services *set, struct service *s, enum service_sta
     }
     if (now == SERVICE_FAILED && s->fsm.final && s->booting && required(s))
         fail_boot(set, s, s);
-    if (s->fsm.stable || now == SERVICE_EXITED || now == SERVICE_STOPPED)
+    if (s->fsm.stable || now == SERVICE_EXITED || was_stopped(s) || (now == SERVICE_STOPPED && s->has_run))
         s->booting = false;
+    update_awaited(set, s);
 }
 
 /* --- events -------------------------------------------------------------------------------------------------------------- */
@@ -241,6 +246,7 @@ static void use_next(struct services *set, struct service *s) {
     drop_def(set, &s->def);
     s->def = s->next;
     s->next.cfg = NULL;
+    update_awaited(set, s);
 }
 
 /* Does what is wanted of it, if the time has come. */
@@ -316,8 +322,7 @@ void services_boot(struct services *set) {
         if (!boots(s))
             continue;
         s->booting = true;
-        s->awaited = required(s);
-        set->boot_left += s->awaited;
+        update_awaited(set, s);
         want(set, s, SERVICE_PENDING_START);
     }
     if (!set->boot_left)
@@ -481,7 +486,7 @@ static void apply(struct services *set, const struct plan *p, uint64_t load, int
         if (!s->removed)
             s->load = load;
         s->removed = true;
-        booted(set, s);
+        update_awaited(set, s);
         want(set, s, SERVICE_PENDING_STOP);
         return;
     }

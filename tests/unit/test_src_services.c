@@ -670,6 +670,111 @@ Test(services, a_boot_does_not_wait_for_what_was_removed) {
     world_close();
 }
 
+/* --- orders while it boots ---------------------------------------------------------------------------------------------- */
+
+/* db and web, which needs it; both required, db about to start. */
+static void half_booted(void) {
+    world_open(4);
+    define("db", NULL);
+    define("web", "db", NULL);
+    w.on_spawn = SERVICE_EV_START;
+    load();
+    services_boot(&w.set);
+    work();
+    expect_log("+db");
+}
+
+static void load_changed_db(void) {
+    struct service_def defs[] = {{.cfg = &w.specs[0].service, .changed = true}, {.cfg = &w.specs[1].service}};
+    load_with(defs, 2);
+    work();
+}
+
+static void order_restart_of_db(bool by_load) {
+    if (by_load)
+        load_changed_db();
+    else
+        services_restart(&w.set, get("db"), w.now);
+    work();
+    event("db", SERVICE_EV_DOWN);
+    expect_log("-db +db");
+    cr_expect_eq(w.set.boot, BOOT_PENDING);
+}
+
+Test(services, a_boot_goes_on_with_what_is_restarted) {
+    for (int by_load = 0; by_load < 2; by_load++) {
+        half_booted();
+        order_restart_of_db(by_load);
+        event("db", SERVICE_EV_UP);
+        cr_expect_eq(w.set.boot, BOOT_PENDING);
+        event("web", SERVICE_EV_UP);
+        cr_expect_eq(w.set.boot, BOOT_DONE);
+        world_close();
+    }
+}
+
+Test(services, a_boot_fails_with_what_was_restarted) {
+    for (int by_load = 0; by_load < 2; by_load++) {
+        half_booted();
+        order_restart_of_db(by_load);
+        event("db", SERVICE_EV_DOWN);
+        cr_expect_eq(w.set.boot, BOOT_FAILED);
+        cr_expect_str_eq(w.set.culprit->id, "a:db");
+        world_close();
+    }
+}
+
+Test(services, a_boot_does_not_wait_for_what_is_stopped) {
+    half_booted();
+    services_stop(&w.set, get("web"));
+    work();
+    cr_expect_eq(w.set.boot, BOOT_PENDING);
+    services_restart(&w.set, get("db"), w.now);
+    services_stop(&w.set, get("db"));
+    work();
+    cr_expect_eq(w.set.boot, BOOT_PENDING);
+    event("db", SERVICE_EV_DOWN);
+    cr_expect_eq(w.set.boot, BOOT_DONE);
+    expect_state("web", STOPPED);
+    expect_state("db", STOPPED);
+    world_close();
+}
+
+Test(services, a_boot_does_not_fail_for_what_is_stopped) {
+    half_booted();
+    w.specs[0].service.lifecycle.startup = CFG_STARTUP_OPTIONAL;
+    services_stop(&w.set, get("web"));
+    work();
+    event("db", SERVICE_EV_DOWN);
+    cr_expect_eq(w.set.boot, BOOT_DONE);
+    world_close();
+}
+
+Test(services, a_boot_does_not_wait_for_what_has_become_optional) {
+    half_booted();
+    services_stop(&w.set, get("web"));
+    w.specs[2] = w.specs[0];
+    w.specs[2].service.lifecycle.startup = CFG_STARTUP_OPTIONAL;
+    struct service_def defs[] = {{.cfg = &w.specs[2].service, .changed = true}, {.cfg = &w.specs[1].service}};
+    load_with(defs, 2);
+    work();
+    event("db", SERVICE_EV_DOWN);
+    cr_expect_eq(w.set.boot, BOOT_DONE);
+    event("db", SERVICE_EV_DOWN);
+    cr_expect_eq(w.set.boot, BOOT_DONE);
+    world_close();
+}
+
+Test(services, a_boot_that_is_stopped_is_never_done) {
+    half_booted();
+    services_stop_all(&w.set, w.now + DUR_SEC);
+    work();
+    event("db", SERVICE_EV_DONE);
+    cr_expect(services_stopped(&w.set));
+    cr_expect_eq(w.set.boot, BOOT_PENDING);
+    world_close();
+}
+
 /* --- large and long ------------------------------------------------------------------------------------------------------------ */
 
 static struct spec *define_n(size_t i) {
