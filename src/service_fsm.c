@@ -35,10 +35,10 @@ static double random_unit(uint64_t *rng) {
 }
 
 int64_t service_backoff(const struct cfg_lifecycle *life, int64_t attempt, uint64_t *rng) {
-    double wait =
-        (double)life->restart.initial_delay * pow(life->restart.backoff_factor, (double)(attempt - 1));
-    double max = (double)life->restart.max_delay;
-    if (!(wait < max)) /* also when it overflowed */
+    double initial = (double)life->restart.initial_delay, max = (double)life->restart.max_delay;
+    /* 0 stays 0, also when the factor has grown to infinity */
+    double wait = initial > 0 ? initial * pow(life->restart.backoff_factor, (double)(attempt - 1)) : 0;
+    if (wait > max)
         wait = max;
     wait *= 1 + life->restart.jitter * (2 * random_unit(rng) - 1);
     return wait > 0 ? (int64_t)wait : 0;

@@ -7,8 +7,8 @@
  *  - A service is started when all that it needs is up (runs, or has ended by itself for good); it is stopped when none of
  *    those that need it is active any more.
  *  - The boot is over when every required service has run once; one that is stopped on purpose or removed is not waited for,
- *    one that is restarted is. It fails when one of them cannot be started, or, later, when
- *    one fails for good before it was stable.
+ *    one that is restarted is. It fails when one of them cannot be started, or, later, when one fails for good before it
+ *    was stable.
  *
  * Events and commands only make notes; services_work does one thing at a time, so that thousands do not hold up the
  * thread. One thread at a time.

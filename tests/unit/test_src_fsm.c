@@ -122,6 +122,9 @@ Test(fsm, waits_grow_up_to_the_largest) {
     for (int i = 0; i < 10; i++)
         cr_expect_eq(service_backoff(&life, i + 1, &rng), seconds[i] * DUR_SEC, "attempt %d", i + 1);
     cr_expect_eq(service_backoff(&life, 1000000000, &rng), 90 * DUR_SEC, "a factor that overflows");
+    life.restart.initial_delay = 0;
+    cr_expect_eq(service_backoff(&life, 1, &rng), 0);
+    cr_expect_eq(service_backoff(&life, 1000000000, &rng), 0, "nothing stays nothing");
 }
 
 Test(fsm, jitter_stays_within_its_part_and_uses_all_of_it) {
