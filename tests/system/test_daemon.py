@@ -369,6 +369,26 @@ class Reloading(Case):
         self.assertEqual(daemon.stop(), 0)
         self.assertEqual(daemon.out.count("version"), 1)
 
+    def test_limits_hold_for_running_processes_too(self):
+        probe = entry("probe", main("""local e, kept = process.events(), {}
+            for i = 1, 3 do kept[i] = time.timer("1h") end
+            coroutine.spawn(function() time.sleep("1h") end)
+            while true do
+                local seen = os.getenv("PROBE")
+                local timer, why = time.timer("1h")
+                if timer then timer:stop() end
+                print("env", seen, "timer", why and why:kind(), "coroutine", pcall(coroutine.spawn, function() time.sleep("1ms") end))
+                while seen do end
+                if channel.select { e:case_receive(), time.after("10ms"):case_receive() }.channel == e then return end
+            end""")) + service("s", "probe", "restart: {initial_delay: 1h}")
+        daemon = self.daemon(HEAD + probe, env={**os.environ, "PROBE": "seen"})
+        daemon.await_text("^env\tnil\ttimer\tnil\tcoroutine\ttrue", "out")
+        limits = "max_timers: 2, max_coroutines: 1, max_run_time: 50ms"
+        self.reload(daemon, "runtime: {env: [PROBE]}\n" + HEAD.replace("workers: 2", "workers: 2, " + limits) + probe)
+        daemon.await_text("^env\tseen\ttimer\tRateLimited\tcoroutine\tfalse", "out")
+        daemon.await_text("run time limit exceeded")
+        self.assertEqual(daemon.stop(), 0)
+
     def test_mistakes_change_nothing(self):
         text = HEAD + self.versioned(1) + service("s", "p")
         daemon = self.daemon(text)

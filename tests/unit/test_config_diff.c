@@ -129,9 +129,9 @@ Test(diff, settings_and_data) {
             "version: \"1.0\"\nlog: {level: warn}\ncontrol: {mode: \"0600\"}\nmetrics: {listen: \":1\"}\n"
             "runtime: {env: [A]}\nshutdown: {timeout: 1s}\n");
     CHANGES("changed settings: runtime.env, log.level, control.mode, metrics.listen, shutdown.timeout LIVE "
-            "SPAWN DAEMON");
+            "DAEMON");
     compare("version: \"1.0\"\nruntime: {env: [A]}\n", "version: \"1.0\"\nruntime: {env: [B]}\n");
-    CHANGES("changed settings: runtime.env SPAWN");
+    CHANGES("changed settings: runtime.env LIVE");
     compare(HEAD "  - {name: d, kind: registry.entry, a: [1, {b: c}], e: f}\n",
             HEAD "  - {name: d, kind: registry.entry, e: f, a: [1, {b: c}]}\n");
     CHANGES();
