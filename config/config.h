@@ -285,15 +285,18 @@ void cfg_print(const struct config *c, FILE *out);
 #define CFG_RELOAD_ENUM(name, text) CFG_RELOAD_##name,
 enum cfg_reload { CFG_RELOADS(CFG_RELOAD_ENUM) CFG_RELOAD_COUNT };
 
+/* "at once" */
+const char *cfg_reload_text(enum cfg_reload when);
+
 enum cfg_change_kind { CFG_ADDED, CFG_REMOVED, CFG_CHANGED };
 
 struct cfg_change {
     enum cfg_change_kind kind;
     const struct cfg_entry *before, *after; /* NULL when not there; both NULL for the settings */
-    unsigned reload;                        /* of the changed fields: bits 1 << enum cfg_reload */
-    bool source;        /* the code that runs is another: its own text, or a library it imports */
-    bool workers;       /* a host's `workers` is among the changed fields */
-    const char *fields; /* the changed fields, "host.workers, host.jit" */
+    bool source;  /* the code that runs is another: its own text, or a library it imports */
+    bool workers; /* a host's `workers` is among the changed fields */
+    const char *fields
+        [CFG_RELOAD_COUNT]; /* CFG_CHANGED: "host.workers, host.memory", by when they take effect; NULL: none */
 };
 
 struct cfg_diff;

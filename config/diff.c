@@ -92,8 +92,15 @@ static bool same_field(const struct field *f, const void *base_a, const void *ba
 }
 
 static void add_name(struct cfg_diff *d, struct cfg_change *c, const char *name, enum cfg_reload reload) {
-    c->fields = c->fields == NULL ? name : arena_printf(&d->arena, "%s, %s", c->fields, name);
-    c->reload |= 1u << reload;
+    const char **fields = &c->fields[reload];
+    *fields = *fields == NULL ? name : arena_printf(&d->arena, "%s, %s", *fields, name);
+}
+
+static bool any_field(const struct cfg_change *c) {
+    for (size_t i = 0; i < CFG_RELOAD_COUNT; i++)
+        if (c->fields[i] != NULL)
+            return true;
+    return false;
 }
 
 /* Notes the fields of the scope in `base` that differ. */
@@ -116,10 +123,8 @@ static void compare_entries(struct cfg_diff *d, const struct cfg_entry *before,
     struct cfg_change c = {.kind = CFG_CHANGED, .before = before, .after = after};
     if (before->kind != after->kind || strcmp(before->kind_word, after->kind_word) != 0) {
         /* another kind is another thing under the same name */
-        *ARENA_PUSH(&d->arena, &d->changes) =
-            (struct cfg_change){.kind = CFG_REMOVED, .before = before, .fields = ""};
-        *ARENA_PUSH(&d->arena, &d->changes) =
-            (struct cfg_change){.kind = CFG_ADDED, .after = after, .fields = ""};
+        *ARENA_PUSH(&d->arena, &d->changes) = (struct cfg_change){.kind = CFG_REMOVED, .before = before};
+        *ARENA_PUSH(&d->arena, &d->changes) = (struct cfg_change){.kind = CFG_ADDED, .after = after};
         return;
     }
     compare(d, &c, after->kind, BASE_ENTRY, before, after);
@@ -133,10 +138,10 @@ static void compare_entries(struct cfg_diff *d, const struct cfg_entry *before,
     }
     if (cfg_is_code(after) && before->code->hash != after->code->hash) {
         c.source = true;
-        if (c.fields == NULL)
+        if (!any_field(&c))
             add_name(d, &c, "imports", CFG_RELOAD_SPAWN);
     }
-    if (c.fields != NULL)
+    if (any_field(&c))
         *ARENA_PUSH(&d->arena, &d->changes) = c;
 }
 
@@ -144,21 +149,19 @@ static void diff_all(void *ud) {
     struct cfg_diff *d = ud;
     struct cfg_change settings = {.kind = CFG_CHANGED};
     compare(d, &settings, SCOPE_FILE, BASE_SETTINGS, &d->before->settings, &d->after->settings);
-    if (settings.fields != NULL)
+    if (any_field(&settings))
         *ARENA_PUSH(&d->arena, &d->changes) = settings;
     for (size_t i = 0; i < d->after->entries.n; i++) {
         const struct cfg_entry *after = d->after->entries.v[i], *before = cfg_find(d->before, after->id);
         if (before != NULL)
             compare_entries(d, before, after);
         else
-            *ARENA_PUSH(&d->arena, &d->changes) =
-                (struct cfg_change){.kind = CFG_ADDED, .after = after, .fields = ""};
+            *ARENA_PUSH(&d->arena, &d->changes) = (struct cfg_change){.kind = CFG_ADDED, .after = after};
     }
     for (size_t i = 0; i < d->before->entries.n; i++) {
         const struct cfg_entry *before = d->before->entries.v[i];
         if (cfg_find(d->after, before->id) == NULL)
-            *ARENA_PUSH(&d->arena, &d->changes) =
-                (struct cfg_change){.kind = CFG_REMOVED, .before = before, .fields = ""};
+            *ARENA_PUSH(&d->arena, &d->changes) = (struct cfg_change){.kind = CFG_REMOVED, .before = before};
     }
 }
 

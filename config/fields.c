@@ -291,13 +291,17 @@ const char *cfg_kind_word(enum cfg_kind kind) {
     return words[kind];
 }
 
+const char *cfg_reload_text(enum cfg_reload when) {
+#define RELOAD_TEXT(name, text) text,
+    static const char *const texts[] = {CFG_RELOADS(RELOAD_TEXT)};
+#undef RELOAD_TEXT
+    return texts[when];
+}
+
 void cfg_fields_dump(FILE *out) {
 #define TYPE_TEXT(name, text, like) text,
     static const char *const types[] = {FIELD_TYPES(TYPE_TEXT)};
 #undef TYPE_TEXT
-#define RELOAD_TEXT(name, text) text,
-    static const char *const reloads[] = {CFG_RELOADS(RELOAD_TEXT)};
-#undef RELOAD_TEXT
     fprintf(out, "where\tpath\ttype\tdefault\tallowed\treload\thelp\n");
     for (unsigned scope = 0; scope <= SCOPE_FILE; scope++) {
         const char *where = scope == SCOPE_FILE ? "file" : cfg_kind_word((enum cfg_kind)scope);
@@ -309,7 +313,8 @@ void cfg_fields_dump(FILE *out) {
             if (f->scopes & SCOPE_BIT(scope))
                 fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", where, f->path, types[f->type],
                         f->def != NULL ? f->def : "", field_allowed(f, allowed, sizeof allowed),
-                        f->type == FIELD_SPECIAL || f->type == FIELD_IGNORED ? "" : reloads[f->reload],
+                        f->type == FIELD_SPECIAL || f->type == FIELD_IGNORED ? ""
+                                                                             : cfg_reload_text(f->reload),
                         f->help);
         }
     }

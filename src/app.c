@@ -185,15 +185,18 @@ static bool any_code(const struct cfg_diff *diff) {
 }
 
 static void tell_change(const struct app *app, const struct cfg_change *c) {
-    static const char *const words[] = {
-        [CFG_ADDED] = "added", [CFG_CHANGED] = "changed", [CFG_REMOVED] = "removed"};
     const struct cfg_entry *e = c->after ? c->after : c->before;
-    log_at(note_level(app), "reload: entry", LOG_STR("name", e ? e->id : "settings"),
-           LOG_STR("change", words[c->kind]),
-           LOG_STR("fields", c->fields && c->fields[0] ? c->fields : NULL));
-    if (c->reload & 1u << CFG_RELOAD_DAEMON)
+    const char *name = e ? e->id : "settings";
+    if (c->kind != CFG_CHANGED)
+        log_at(note_level(app), "reload: entry", LOG_STR("name", name),
+               LOG_STR("change", c->kind == CFG_ADDED ? "added" : "removed"));
+    for (unsigned r = 0; r < CFG_RELOAD_COUNT; r++)
+        if (c->fields[r])
+            log_at(note_level(app), "reload: entry", LOG_STR("name", name), LOG_STR("change", "changed"),
+                   LOG_STR("fields", c->fields[r]), LOG_STR("effect", cfg_reload_text(r)));
+    if (c->fields[CFG_RELOAD_DAEMON])
         log_warn("reload: a field changed that takes effect only when the daemon is restarted",
-                 LOG_STR("name", e ? e->id : "settings"), LOG_STR("fields", c->fields));
+                 LOG_STR("name", name), LOG_STR("fields", c->fields[CFG_RELOAD_DAEMON]));
 }
 
 /* What can fail comes before what cannot be undone. */

@@ -188,27 +188,17 @@ void control_op_RESTART(struct control_job *job) {
 
 /* --- the daemon --------------------------------------------------------------------------------------------------- */
 
-static const char *effect_of(const struct cfg_change *c) {
-#define X(name, word) word,
-    static const char *const words[] = {CFG_RELOADS(X)};
-#undef X
-    /* The latest of them. */
-    for (unsigned r = CFG_RELOAD_COUNT; r-- > 0;)
-        if (c->reload & 1u << r)
-            return words[r];
-    return words[CFG_RELOAD_LIVE];
-}
-
-static void put_change(struct text *out, const struct cfg_change *c) {
+static void put_change(struct text *out, const struct cfg_change *c, const char *fields,
+                       enum cfg_reload when) {
     static const char *const words[] = {
         [CFG_ADDED] = "added", [CFG_REMOVED] = "removed", [CFG_CHANGED] = "changed"};
     const struct cfg_entry *e = c->after ? c->after : c->before;
-    const char *name = e ? e->id : "settings", *fields = c->fields ? c->fields : "";
-    text_str(out, "{\"name\":");
+    const char *name = e ? e->id : "settings";
+    text_str(out, out->len ? ",{\"name\":" : "{\"name\":");
     text_json(out, name, strlen(name));
     text_printf(out, ",\"change\":\"%s\",\"fields\":", words[c->kind]);
     text_json(out, fields, strlen(fields));
-    text_printf(out, ",\"effect\":\"%s\"}", c->kind == CFG_CHANGED ? effect_of(c) : "at once");
+    text_printf(out, ",\"effect\":\"%s\"}", cfg_reload_text(when));
 }
 
 void control_put_changes(struct text *out, struct config *before, struct config *after) {
@@ -218,9 +208,12 @@ void control_put_changes(struct text *out, struct config *before, struct config 
         return;
     }
     for (size_t i = 0; i < cfg_diff_count(diff); i++) {
-        if (i)
-            text_char(out, ',');
-        put_change(out, cfg_diff_at(diff, i));
+        const struct cfg_change *c = cfg_diff_at(diff, i);
+        if (c->kind != CFG_CHANGED)
+            put_change(out, c, "", CFG_RELOAD_LIVE);
+        for (unsigned r = 0; r < CFG_RELOAD_COUNT; r++)
+            if (c->fields[r])
+                put_change(out, c, c->fields[r], r);
     }
     cfg_diff_free(diff);
 }

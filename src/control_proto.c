@@ -121,9 +121,11 @@ const struct control_op control_ops[CONTROL_OP_COUNT] = {
         {.help = "Reads the configuration again, and waits for the services that it starts, restarts or "
                  "removes. A bad one changes nothing.",
          .args = ARGS(WAIT),
-         .result = "changes: an array of objects: name, change (added, changed, removed), fields, effect; "
-                   "services (those waited for): an array of objects: service, state, settled (false: the "
-                   "wait was over before), reason (of its last failure; null: none)"},
+         .result =
+             "changes: an array of objects, one for each entry and effect: name, change (added, changed, "
+             "removed), fields, effect (when these fields take effect); "
+             "services (those waited for): an array of objects: service, state, settled (false: the "
+             "wait was over before), reason (of its last failure; null: none)"},
     [CONTROL_OP_SHUTDOWN] = {.help = "Stops the daemon, as SIGTERM does.",
                              .args = ARGS(),
                              .result = "nothing"},

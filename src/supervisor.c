@@ -71,7 +71,7 @@ static bool has_changed(const struct cfg_diff *diff, const struct cfg_entry *e) 
     for (size_t i = 0; diff && i < cfg_diff_count(diff); i++) {
         const struct cfg_change *c = cfg_diff_at(diff, i);
         if (c->after == e)
-            return c->reload & 1u << CFG_RELOAD_SERVICE;
+            return c->fields[CFG_RELOAD_SERVICE];
     }
     return false;
 }

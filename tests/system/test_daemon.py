@@ -453,8 +453,9 @@ class Reloading(Case):
 
     def test_what_needs_a_restart_says_so(self):
         daemon = self.daemon(HEAD)
-        self.reload(daemon, HEAD.replace('socket: ""', 'socket: "/tmp/x.sock"'))
-        daemon.await_text(r"level=warn .*only when the daemon is restarted.*control\.socket")
+        self.reload(daemon, "log: {print: log}\n" + HEAD.replace('socket: ""', 'socket: "/tmp/x.sock"'))
+        daemon.await_text(r"level=warn .*only when the daemon is restarted.* fields=control\.socket$")
+        daemon.await_text(r"level=info .*name=settings change=changed fields=log\.print effect=\"at once\"$")
         self.assertEqual(daemon.stop(), 0)
 
     def test_many_times(self):

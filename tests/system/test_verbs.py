@@ -631,6 +631,10 @@ class Manage(VerbCase):
         self.assertEqual(lines[0].split(), ["NAME", "CHANGE", "FIELDS", "TAKES", "EFFECT"])
         self.assertRegex("\n".join(lines), re.compile(r"^app:processes +changed +host\.workers +\S", re.M))
         self.assertRegex("\n".join(lines), re.compile(r"^app:s +changed +input +\S", re.M))
+        self.put("troupe.yaml", "log: {level: warn}\nshutdown: {timeout: 20s}\n" + text.replace("workers: 2", "workers: 3").replace(
+            "control: {", "control: {mode: \"0600\", "))
+        self.assertEqual([(c["name"], c["fields"], c["effect"]) for c in self.json("reload")["changes"]], [
+            ("settings", "log.level, shutdown.timeout", "at once"), ("settings", "control.mode", "when the daemon is restarted")])
         self.assertEqual(self.state("app:s")["state"], "running")
         self.await_true(lambda: list(self.json("names")) == ["eve"], "the new input")
         self.put("troupe.yaml", text.replace("workers: 2", "workers: many"))

@@ -23,12 +23,13 @@ static void compare(const char *before, const char *after) {
 static const char *describe(const struct cfg_change *c, char *buf, size_t cap) {
     static const char *const kinds[] = {"added", "removed", "changed"};
     const char *id = c->after != NULL ? c->after->id : c->before != NULL ? c->before->id : "settings";
-    char when[64] = "";
+    char fields[512] = "";
 #define WHEN(name, text)                                                                                     \
-    if (c->reload & 1u << CFG_RELOAD_##name)                                                                 \
-        strcat(when, " " #name);
+    if (c->fields[CFG_RELOAD_##name] != NULL)                                                                \
+        snprintf(fields + strlen(fields), sizeof fields - strlen(fields), "%s%s " #name,                     \
+                 fields[0] != '\0' ? "; " : "", c->fields[CFG_RELOAD_##name]);
     CFG_RELOADS(WHEN)
-    snprintf(buf, cap, "%s %s: %s%s%s%s", kinds[c->kind], id, c->fields, when, c->source ? " source" : "",
+    snprintf(buf, cap, "%s %s: %s%s%s", kinds[c->kind], id, fields, c->source ? " source" : "",
              c->workers ? " workers" : "");
     return buf;
 }
@@ -78,7 +79,7 @@ Test(diff, hosts) {
     compare(PLAIN, WITH_HOST(", host: {workers: 3}") WORKER("") SERVICE(""));
     CHANGES("changed app:processes: host.workers LIVE workers");
     compare(PLAIN, WITH_HOST(", host: {workers: 3, jit: off, compat: wippy}") WORKER("") SERVICE(""));
-    CHANGES("changed app:processes: host.workers, host.jit, host.compat LIVE SPAWN workers");
+    CHANGES("changed app:processes: host.workers LIVE; host.jit, host.compat SPAWN workers");
     compare(PLAIN, WITH_HOST(", lifecycle: {auto_start: true}, meta: {a: 1}") WORKER("") SERVICE(""));
     CHANGES("changed app:processes: meta, lifecycle.auto_start LIVE");
 }
@@ -100,7 +101,7 @@ Test(diff, services) {
 Test(diff, code) {
     compare(PLAIN,
             WITH_HOST("") WORKER(", method: go, modules: [a], compat: wippy, meta: {x: 1}") SERVICE(""));
-    CHANGES("changed app:w: meta, method, modules, compat LIVE SPAWN source");
+    CHANGES("changed app:w: meta LIVE; method, modules, compat SPAWN source");
     compare(WITH_HOST("") WORKER(", modules: []"), WITH_HOST("") WORKER(""));
     CHANGES("changed app:w: modules SPAWN source");
     compare(WITH_HOST("") WORKER(", meta: {x: 1}"), WITH_HOST("") WORKER(", meta: {x: 2}"));
@@ -128,7 +129,7 @@ Test(diff, settings_and_data) {
     compare("version: \"1.0\"\n",
             "version: \"1.0\"\nlog: {level: warn}\ncontrol: {mode: \"0600\"}\nmetrics: {listen: \":1\"}\n"
             "runtime: {env: [A]}\nshutdown: {timeout: 1s}\n");
-    CHANGES("changed settings: runtime.env, log.level, control.mode, metrics.listen, shutdown.timeout LIVE "
+    CHANGES("changed settings: runtime.env, log.level, shutdown.timeout LIVE; control.mode, metrics.listen "
             "DAEMON");
     compare("version: \"1.0\"\nruntime: {env: [A]}\n", "version: \"1.0\"\nruntime: {env: [B]}\n");
     CHANGES("changed settings: runtime.env LIVE");

@@ -17,7 +17,9 @@ static char *expect_same(const char *text) {
     struct cfg_diff *d = cfg_diff(first.c, second.c);
     cr_expect(cfg_diff_count(d) == 0, "%zu differences", cfg_diff_count(d));
     for (size_t i = 0; i < cfg_diff_count(d); i++)
-        cr_log_warn("%s", cfg_diff_at(d, i)->fields);
+        for (int r = 0; r < CFG_RELOAD_COUNT; r++)
+            if (cfg_diff_at(d, i)->fields[r] != NULL)
+                cr_log_warn("%s", cfg_diff_at(d, i)->fields[r]);
     cfg_diff_free(d);
     cr_expect(cfg_entry_count(first.c) == cfg_entry_count(second.c));
     free(again);
