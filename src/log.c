@@ -227,12 +227,22 @@ bool log_enabled(enum cfg_level level) {
     return (int)level >= atomic_load_explicit(&the.level, memory_order_relaxed) && outlet_of(&the.err);
 }
 
-void log_event(enum cfg_level level, const struct log_who *who, const char *msg, size_t msg_len,
-               const struct log_field *fields) {
-    if (!log_enabled(level) || (level >= CFG_LEVEL_WARN && !admit(level, who, msg, msg_len, fields)))
+static void event(enum cfg_level level, const struct log_who *who, const char *msg, size_t msg_len,
+                  const struct log_field *fields, bool rarely) {
+    if (!log_enabled(level) || (rarely && !admit(level, who, msg, msg_len, fields)))
         return;
     put_record(&(struct log_record){
         .ts = clock_wall_ns(), .level = level, .msg = msg, .msg_len = msg_len, .who = who, .fields = fields});
+}
+
+void log_event(enum cfg_level level, const struct log_who *who, const char *msg, size_t msg_len,
+               const struct log_field *fields) {
+    event(level, who, msg, msg_len, fields, level >= CFG_LEVEL_WARN);
+}
+
+void log_event_rarely(enum cfg_level level, const struct log_who *who, const char *msg, size_t msg_len,
+                      const struct log_field *fields) {
+    event(level, who, msg, msg_len, fields, true);
 }
 
 bool log_print_is_event(void) {

@@ -6,7 +6,8 @@
  * file: when standard output and standard error are the same file, one thread writes both, so that lines stay whole.
  *   - An event never waits: without room it is dropped and counted.
  *   - A line of print waits for room as long as log_options.patience_ns says.
- *   - Warnings and errors that repeat are held back and counted (src/repeats.h).
+ *   - Warnings and errors that repeat are held back and counted (src/repeats.h), and so are other events that may come by
+ *     themselves any number of times. What programs log below a warning is never held back.
  *
  * One per program. log_open, log_set, log_close by the main thread, log_close after all other threads that log have
  * ended; the others from any thread, not from signal handlers. Without log_open nothing is written.
@@ -49,10 +50,17 @@ bool log_enabled(enum cfg_level level);
 void log_event(enum cfg_level level, const struct log_who *who, const char *msg, size_t msg_len,
                const struct log_field *fields);
 
-/* log_at(level, "service running", LOG_STR("service", id), LOG_INT("attempt", 2)). By convention the first field is what
+/* The same, its repeats being held back at any level. */
+void log_event_rarely(enum cfg_level level, const struct log_who *who, const char *msg, size_t msg_len,
+                      const struct log_field *fields);
+
+/* log_at(level, "service stopped", LOG_STR("service", id), LOG_INT("attempt", 2)). By convention the first field is what
  * the event is about: repeats of one warning about different things are not the same warning. */
 #define log_at(level, msg, ...)                                                                              \
     log_event(level, NULL, msg, sizeof msg - 1, (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}})
+#define log_rarely_at(level, msg, ...)                                                                       \
+    log_event_rarely(level, NULL, msg, sizeof msg - 1,                                                       \
+                     (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}})
 #define log_debug(...) log_at(CFG_LEVEL_DEBUG, __VA_ARGS__)
 #define log_info(...) log_at(CFG_LEVEL_INFO, __VA_ARGS__)
 #define log_warn(...) log_at(CFG_LEVEL_WARN, __VA_ARGS__)

@@ -227,7 +227,7 @@ static void tell_running(const struct supervisor *sup, const struct service *s) 
     const struct run *r = s->run;
     char pid[PID_TEXT_MAX];
     node_pid_text(sup->node, r->pid, pid);
-    log_at(sup->o.level, "service running", LOG_STR("service", s->id), LOG_STR("process", pid));
+    log_rarely_at(sup->o.level, "service running", LOG_STR("service", s->id), LOG_STR("process", pid));
 }
 
 static void op_changed(void *ud, struct service *s, enum service_state before, unsigned did) {
@@ -238,17 +238,17 @@ static void op_changed(void *ud, struct service *s, enum service_state before, u
     case SERVICE_UNKNOWN:
         break;
     case SERVICE_STARTING:
-        log_debug("service starting", LOG_STR("service", s->id));
+        log_rarely_at(CFG_LEVEL_DEBUG, "service starting", LOG_STR("service", s->id));
         break;
     case SERVICE_RUNNING:
         tell_running(sup, s);
         break;
     case SERVICE_STOPPING:
-        log_debug("service stopping", LOG_STR("service", s->id));
+        log_rarely_at(CFG_LEVEL_DEBUG, "service stopping", LOG_STR("service", s->id));
         break;
     case SERVICE_STOPPED:
         if (before == SERVICE_STOPPING)
-            log_at(sup->o.level, "service stopped", LOG_STR("service", s->id));
+            log_rarely_at(sup->o.level, "service stopped", LOG_STR("service", s->id));
         break;
     case SERVICE_FAILED:
         tell_failure(s, did, s->fsm.since);
@@ -258,7 +258,7 @@ static void op_changed(void *ud, struct service *s, enum service_state before, u
             log_warn("service ended with a failure that is not retried", LOG_STR("service", s->id),
                      LOG_STR("reason", reason));
         else
-            log_at(sup->o.level, "service ended", LOG_STR("service", s->id));
+            log_rarely_at(sup->o.level, "service ended", LOG_STR("service", s->id));
         break;
     case SERVICE_STATE_COUNT:
         break;

@@ -285,6 +285,16 @@ class Repeats(Case):
         self.assertLessEqual(written, 40)
         self.assertEqual(daemon.err.count("msg=fine"), 500)
 
+    def test_news_of_a_service_again_and_again(self):
+        body = entry("p", main("print('begun') time.sleep('1ms') error('as always')"))
+        daemon = self.daemon(HEAD + body + service("s", "p", "restart: {initial_delay: 0s}"))
+        daemon.await_text("^begun$", "out", times=300)
+        self.assertEqual(daemon.stop(), 0)
+        told = daemon.err.count('level=info msg="service running" service=app:s')
+        held = [int(n) for n in re.findall(r'level=info msg="service running" repeated=(\d+)', daemon.err)]
+        self.assertLessEqual(told, 100)
+        self.assertGreaterEqual(told + sum(held), 300, daemon.err[-2000:])
+
 
 class Level(Case):
     def test_at_run_time(self):
