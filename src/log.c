@@ -21,6 +21,7 @@
 #define LOST_EVERY DUR_SEC
 /* Small enough that a slow reader's progress is noticed, large enough to be cheap. */
 #define WRITE_BYTES ((size_t)16 * 1024)
+#define JOURNAL_SOCKET "/run/systemd/journal/socket"
 
 struct file_sink {
     int fd;
@@ -265,6 +266,11 @@ void log_print(const struct log_who *who, const char *line, size_t len) {
 
 /* --- life ------------------------------------------------------------------------------------------------------------- */
 
+/* release: partner is outlet_of */
+static void publish(_Atomic(struct outlet *) *place, struct outlet *o) {
+    atomic_store_explicit(place, o, memory_order_release);
+}
+
 /* Whether standard error is the stream that systemd connected to its journal. */
 static bool under_journal(void) {
     const char *stream = getenv("JOURNAL_STREAM");
@@ -276,12 +282,19 @@ static bool under_journal(void) {
     return strcmp(is, stream) == 0;
 }
 
-static enum cfg_format choose(enum cfg_format format) {
-    if (format != CFG_FORMAT_AUTO)
-        return format;
-    if (under_journal())
-        return CFG_FORMAT_JOURNAL;
+static enum cfg_format choose_for_stream(void) {
     return isatty(STDERR_FILENO) ? CFG_FORMAT_TEXT : CFG_FORMAT_LOGFMT;
+}
+
+/* 0, or an error number: sd_journal_sendv calls it a success when there is no journal. */
+static int open_journal(void) {
+    if (access(JOURNAL_SOCKET, W_OK) != 0)
+        return errno;
+    if (outlet_of(&the.journal))
+        return 0;
+    struct outlet_sink sink = {.write = journal_write};
+    publish(&the.journal, outlet_open(&sink, EVENTS_LIMIT, "journal"));
+    return outlet_of(&the.journal) ? 0 : ENOMEM;
 }
 
 static bool same_file(int a, int b) {
@@ -289,26 +302,23 @@ static bool same_file(int a, int b) {
     return fstat(a, &sa) == 0 && fstat(b, &sb) == 0 && sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
 }
 
-/* release: partner is outlet_of */
-static void publish(_Atomic(struct outlet *) *place, struct outlet *o) {
-    atomic_store_explicit(place, o, memory_order_release);
-}
-
 void log_set_level(enum cfg_level level) {
     atomic_store_explicit(&the.level, (int)level, memory_order_relaxed);
 }
 
 void log_set(enum cfg_level level, enum cfg_format format, enum cfg_print print) {
-    format = choose(format);
-    if (format == CFG_FORMAT_JOURNAL && !outlet_of(&the.journal)) {
-        struct outlet_sink sink = {.write = journal_write};
-        publish(&the.journal, outlet_open(&sink, EVENTS_LIMIT, "journal"));
-        if (!outlet_of(&the.journal))
-            format = CFG_FORMAT_LOGFMT;
-    }
+    bool journal = format == CFG_FORMAT_JOURNAL || (format == CFG_FORMAT_AUTO && under_journal());
+    int error = journal ? open_journal() : 0;
+    if (journal && !error)
+        format = CFG_FORMAT_JOURNAL;
+    else if (journal || format == CFG_FORMAT_AUTO)
+        format = choose_for_stream();
     atomic_store_explicit(&the.level, (int)level, memory_order_relaxed);
     atomic_store_explicit(&the.format, (int)format, memory_order_relaxed);
     atomic_store_explicit(&the.print, (int)print, memory_order_relaxed);
+    if (error)
+        log_warn("the journal cannot be reached: events go to standard error",
+                 LOG_STR("socket", JOURNAL_SOCKET), LOG_STR("reason", strerror(error)));
 }
 
 bool log_open(const struct log_options *o) {

@@ -539,7 +539,12 @@ class Writing(Case):
                                 env={**os.environ, "JOURNAL_STREAM": "%d:%d" % (st.st_dev, st.st_ino)})
             daemon.await_text("^waiter up$", "out")
             self.assertEqual(daemon.stop(), 0)
-            self.assertEqual(os.fstat(err.fileno()).st_size, 0, "events went to the journal's socket")
+            with open(self.path("err"), encoding="utf-8") as text:
+                told = text.read()
+        if os.access("/run/systemd/journal/socket", os.W_OK):
+            self.assertEqual(told, "", "events went to the journal's socket")
+        else:
+            self.assertIn("the journal cannot be reached", told)
 
 
 def parents(path):

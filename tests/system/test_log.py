@@ -170,6 +170,16 @@ class Formats(Case):
                                  "TROUPE_TABLE": "[1,2]", "TROUPE_MS": "12.5", "TROUPE_OK": "true",
                                  "TROUPE_SQL": "select 1\nfrom x", "TROUPE_NAME": "a b=c"})
 
+    def test_journal_that_is_not_there(self):
+        if os.path.exists("/run/systemd/journal/socket"):
+            self.skipTest("there is a journal")
+        text = "log: {format: journal}\n" + HEAD.replace('socket: ""', "socket: nowhere/control.sock")
+        daemon = self.daemon(text, ready=False)
+        self.assertEqual(daemon.wait(), 74)
+        self.assertRegex(daemon.err, '^ts=.* level=warn msg="the journal cannot be reached: events go to standard error" '
+                         'socket=/run/systemd/journal/socket reason="No such file or directory"\n')
+        self.assertRegex(daemon.err, "level=error msg=.*nowhere/control.sock")
+
     def test_journal_takes_what_is_long(self):
         text = entry("p", main("require('logger'):info('long', { text = ('x'):rep(600000) }) " + WAIT))
         events = self.journal("log: {format: journal}\n" + HEAD + text + service("s", "p"), until="long")
