@@ -26,6 +26,7 @@
 #define FILE_ENTRY "troupe.test:file"
 #define TIMEOUT_DEFAULT (10 * DUR_SEC)
 #define JOBS_MAX 256
+#define PATTERN_CAPTURES 32 /* of Lua */
 
 enum {
     OPT_CONFIG,
@@ -151,6 +152,8 @@ static json_t *items(struct config *c, const struct cfg_entry *host) {
         json_t *item = json_pack("{ss ss ss ss ss}", "kind", "entry", "entry", e->id, "host",
                                  e->code->host ? e->code->host->id : host->id, "suite", suite ? suite : e->ns,
                                  "name", name ? name : e->name);
+        if (!name && !suite)
+            json_object_set_new(item, "title", json_string(e->id));
         put_timeout(item, e);
         json_array_append_new(list, item);
     }
@@ -220,9 +223,9 @@ static bool program(struct app *app, struct runner_options *o, char *err, size_t
     return true;
 }
 
-/* How many failed has been printed by the driver. */
+/* How many failed has been printed by the driver, but not that there was nothing to run. */
 static int ended(const struct runner_outcome *out) {
-    if (out->failure && (out->failure->how != EXIT_RETURNED || the.file_n == 0))
+    if (out->failure && (out->failure->how != EXIT_RETURNED || out->failure->kind == ERRKIND_NOT_FOUND))
         start_complain(TOOL, "%s", out->failure->message);
     return out->failure ? EXIT_CODE_FAILED : EXIT_CODE_OK;
 }
@@ -257,8 +260,59 @@ static int test(struct config *c, int64_t timeout, long jobs) {
     return status;
 }
 
+/* The set that begins at p, after its [; NULL: it has no end. */
+static const char *set_end(const char *p) {
+    p += *p == '^';
+    do {
+        if (!*p)
+            return NULL;
+        if (*p++ == '%' && *p)
+            p++;
+    } while (*p != ']');
+    return p + 1;
+}
+
+/* Why it is no Lua pattern, which a match would find out only when it comes to that place; NULL: it is one. */
+static const char *pattern_mistake(const char *p) {
+    bool open[PATTERN_CAPTURES];
+    int captures = 0, last;
+    while (*p) {
+        char c = *p++;
+        if (c == '(') {
+            if (captures == PATTERN_CAPTURES)
+                return "too many captures";
+            open[captures++] = true;
+        } else if (c == ')') {
+            for (last = captures - 1; last >= 0 && !open[last];)
+                last--;
+            if (last < 0)
+                return "a ) without its (";
+            open[last] = false;
+        } else if (c == '[' || (c == '%' && *p == 'f')) {
+            if (c == '%' && *++p != '[')
+                return "no [ after %f";
+            p = set_end(p + (c == '%'));
+            if (!p)
+                return "a [ without its ]";
+        } else if (c == '%') {
+            c = *p++;
+            if (!c)
+                return "a % at the end";
+            if (c == 'b' && (!p[0] || !p[1]))
+                return "no two characters after %b";
+            if (c >= '0' && c <= '9' && (c == '0' || c - '0' > captures || open[c - '1']))
+                return "a reference to a capture that is not there";
+            p += c == 'b' ? 2 : 0;
+        }
+    }
+    for (last = 0; last < captures && !open[last];)
+        last++;
+    return last < captures ? "a ( without its )" : NULL;
+}
+
 int verb_test(const struct options *o) {
     const char *timeout_text = options_value(o, OPT_TIMEOUT), *jobs_text = options_value(o, OPT_JOBS);
+    const char *filter = options_value(o, OPT_FILTER), *mistake = filter ? pattern_mistake(filter) : NULL;
     int64_t timeout = TIMEOUT_DEFAULT;
     long jobs = 1;
     char *end = NULL;
@@ -269,6 +323,10 @@ int verb_test(const struct options *o) {
     }
     if (jobs_text && ((jobs = strtol(jobs_text, &end, 10)) < 1 || jobs > JOBS_MAX || *end)) {
         start_complain(TOOL, "--jobs %s: is no number from 1 to %d", jobs_text, JOBS_MAX);
+        return EXIT_CODE_USAGE;
+    }
+    if (mistake) {
+        start_complain(TOOL, "--filter %s: is no Lua pattern: %s", filter, mistake);
         return EXIT_CODE_USAGE;
     }
     int status = EXIT_CODE_FAILED;

@@ -194,8 +194,11 @@ class VerbTest(unittest.TestCase):
         run = self.run_tool("--tap", "--config", config)
         self.assertEqual(run.returncode, 1)
         results = dict(reversed(found) for found in re.findall(r"^((?:not )?ok) \d+ - (.*)$", run.stdout, re.M))
-        self.assertEqual(results, {"unit: a good one": "ok", "app: nothing": "ok", "app: raises": "not ok", "app: no": "not ok",
-                                   "app: err": "not ok", "app: slow": "not ok"})
+        self.assertEqual(results, {"unit: a good one": "ok", "app:nothing": "ok", "app:raises": "not ok", "app:no": "not ok",
+                                   "app:err": "not ok", "app:slow": "not ok"})
+        run = self.run_tool("--tap", "--config", config, "--filter", "^app:no")
+        self.assertEqual(sorted(re.findall(r" - (.*)$", run.stdout, re.M)), ["app:no", "app:nothing"])
+        self.assertEqual(run.stderr, "")
 
     def test_cases_of_entries(self):
         config = self.write("troupe.yaml", CASES)
@@ -231,7 +234,25 @@ class VerbTest(unittest.TestCase):
     def test_nothing_to_run(self):
         run = self.run_tool()
         self.assertEqual(run.returncode, 1)
-        self.assertIn("no tests found", run.stderr)
+        self.assertEqual(run.stderr, "troupe: no tests found\n")
+
+    def test_no_case_runs(self):
+        self.write("empty_test.lua", "describe('nothing', function() end)")
+        run = self.run_tool()
+        self.assertEqual((run.returncode, run.stderr), (1, "troupe: no test cases ran: there are none in empty_test.lua\n"))
+        self.write("good_test.lua", GOOD)
+        run = self.run_tool("-f", "no such")
+        self.assertEqual((run.returncode, run.stderr),
+                         (1, "troupe: no test cases ran: none of 3 has a name that matches the filter no such\n"))
+
+    def test_patterns(self):
+        self.write("good_test.lua", GOOD)
+        for bad in ("[", "add[^", "[]", "(", ")", "a(b", "%", "%b(", "%f", "%fa", "%f[", "%1", "(%1)", "(a)%2", "()" * 33):
+            run = self.run_tool("-f", bad)
+            self.assertEqual((run.returncode, run.stdout), (64, ""), bad)
+            self.assertRegex(run.stderr, r"\Atroupe: --filter .*: is no Lua pattern: \w.*\n\Z")
+        for good in ("add", "[]a]dd", "a(d)%1", "%f[%w]add", "ad[%]d]", "^.-a()d", "[^%%]dd", "(a(d)(d))"):
+            self.assertEqual(self.run_tool("-f", good).returncode, 0, good)
 
 
 if __name__ == "__main__":

@@ -538,7 +538,7 @@ local function printer(plan)
     function p.result(r)
         n = n + 1
         if plan.tap then
-            local name = gsub((gsub(r.suite .. ": " .. r.name, "#", "\\#")), "\n", " ")
+            local name = gsub((gsub(r.title, "#", "\\#")), "\n", " ")
             print((r.status == "fail" and "not ok " or "ok ") .. n .. " - " .. name
                 .. (r.status == "skip" and " # SKIP " .. gsub(tostring(r.message), "\n", " ") or ""))
             if r.status == "fail" then
@@ -551,11 +551,11 @@ local function printer(plan)
         end
         if r.status == "fail" then
             failed[#failed + 1] = r
-            print(red .. "✗ " .. off .. r.suite .. ": " .. r.name)
+            print(red .. "✗ " .. off .. r.title)
         elseif r.status == "skip" then
-            print(yellow .. "- " .. off .. r.suite .. ": " .. r.name .. " (" .. tostring(r.message) .. ")")
+            print(yellow .. "- " .. off .. r.title .. " (" .. tostring(r.message) .. ")")
         elseif plan.verbose then
-            print(green .. "✓ " .. off .. r.suite .. ": " .. r.name)
+            print(green .. "✓ " .. off .. r.title)
         end
     end
     function p.file(suite, passed, total, ms)
@@ -571,7 +571,7 @@ local function printer(plan)
         end
         for _, r in ipairs(failed) do
             print("")
-            print(red .. "✗ " .. r.suite .. ": " .. r.name .. off)
+            print(red .. "✗ " .. r.title .. off)
             note("    ", r.message .. (r.stack and "\n" .. r.stack or ""))
             if r.output and r.output ~= "" then
                 note("    output: ", r.output)
@@ -584,8 +584,31 @@ local function printer(plan)
     return p
 end
 
+-- name: of one of its tests; nil: the whole.
+local function title_of(item, name)
+    if item.kind == "file" then
+        return item.suite .. ": " .. name
+    end
+    local title = item.title or item.suite .. ": " .. item.name
+    return name and name ~= item.name and title .. ": " .. name or title
+end
+
+-- Why not one test ran, of all the `cases` that there are.
+local function why_none(plan, cases)
+    if #plan.items == 0 then
+        return "no tests found"
+    elseif cases > 0 then
+        return format("no test cases ran: none of %d has a name that matches the filter %s", cases, plan.filter)
+    end
+    local files = {}
+    for i, item in ipairs(plan.items) do
+        files[i] = item.suite
+    end
+    return "no test cases ran: there are none in " .. concat(files, ", ")
+end
+
 -- plan: { items, jobs, timeout_ms, tap, filter, color, verbose }; an item is { entry, host, suite, kind = "file"|"entry",
--- name, timeout_ms }. Returns true, or nil and why not.
+-- name, title, timeout_ms }. Returns true, or nil and why not: an error NOT_FOUND when there was nothing to run.
 function M.drive(plan)
     local process, time, channel = lib("process"), lib("time"), lib("channel")
     if type(plan) == "string" then
@@ -594,8 +617,11 @@ function M.drive(plan)
     plan.print = environment().print
     local out, sum = printer(plan), { passed = 0, failed = 0, skipped = 0 }
     local queue, running, active = {}, {}, 0
-    for i, item in ipairs(plan.items) do
-        if item.kind == "file" or matches(item.suite .. ": " .. item.name, plan.filter) then
+    local cases = 0 -- that there are, whether they match the filter or not
+    for _, item in ipairs(plan.items) do
+        local is_file = item.kind == "file"
+        cases = cases + (is_file and 0 or 1)
+        if is_file or matches(title_of(item), plan.filter) then
             queue[#queue + 1] = item
         end
     end
@@ -603,7 +629,7 @@ function M.drive(plan)
     local ticker = time.ticker(TICK_MS .. "ms")
 
     local function count(item, r)
-        r.suite = item.suite
+        r.title = title_of(item, r.name)
         item.total = (item.total or 0) + 1
         if r.status == "ok" then
             sum.passed = sum.passed + 1
@@ -645,10 +671,6 @@ function M.drive(plan)
         active = active + 1
     end
 
-    local function case_name(item, name)
-        return item.kind == "entry" and item.name .. ": " .. name or name
-    end
-
     local function report(msg)
         local item = running[msg:from()]
         if not item then
@@ -657,12 +679,14 @@ function M.drive(plan)
         local p = msg:payload()
         local what = type(p) == "table" and p[1] or p
         item.since = 0
-        if what == "start" then
-            item.current, item.has_cases = { index = p[2], name = case_name(item, p[3]) }, true
+        if what == "count" and not item.skip then
+            cases = cases + p[2]
+        elseif what == "start" then
+            item.current, item.has_cases = { index = p[2], name = p[3] }, true
         elseif what == "end" then
             item.current = nil
             item.skip = p[2]
-            count(item, { name = case_name(item, p[3]), status = p[4], message = p[5], stack = p[6] or nil, output = p[7] })
+            count(item, { name = p[3], status = p[4], message = p[5], stack = p[6] or nil, output = p[7] })
         elseif what == "done" then
             item.done = true
         end
@@ -710,7 +734,7 @@ function M.drive(plan)
         end
     end
 
-    local cases = { reports:case_receive(), exits:case_receive(), ticker:channel():case_receive() }
+    local waiting = { reports:case_receive(), exits:case_receive(), ticker:channel():case_receive() }
     while true do
         while active < (plan.jobs or 1) and queue[1] do
             start(table.remove(queue, 1))
@@ -718,7 +742,7 @@ function M.drive(plan)
         if active == 0 then
             break
         end
-        local r = channel.select(cases)
+        local r = channel.select(waiting)
         if r.channel == reports then
             report(r.value)
         elseif r.channel == exits then
@@ -732,7 +756,7 @@ function M.drive(plan)
         return nil, sum.failed .. " failed"
     end
     if sum.passed + sum.skipped == 0 then
-        return nil, "no tests found"
+        return nil, errors.new({ kind = errors.NOT_FOUND, message = why_none(plan, cases) })
     end
     return true
 end
