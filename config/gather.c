@@ -62,7 +62,9 @@ static void include_one(struct loader *ld, const struct load_file *f, const stru
     const char *path = arena_printf(&ld->scratch, "include[%zu]", i);
     const struct read rd = load_reader(ld, SCOPE_FILE, "", NULL);
     const char *text = read_string(&rd, item, path);
-    if (text == NULL)
+    if (text != NULL && text[0] == '\0')
+        report_error(ld->report, item->pos, path, "expected the name of a file, glob or folder, found \"\"");
+    if (text == NULL || text[0] == '\0')
         return;
     const char *name = files_join(&ld->scratch, f->dir, text);
     struct files_list found = {0};

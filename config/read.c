@@ -5,7 +5,6 @@
 #include "config/report.h"
 #include "config/suggest.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,8 +32,11 @@ static void wrong(const struct spot *at, const struct ynode *node, const char *b
     const char *like = field_type_like(f->type);
     if (f->type == FIELD_ENUM || f->type == FIELD_REF)
         like = field_allowed(f, allowed, sizeof allowed);
-    report_error(at->rd->report, node->pos, at->path, "expected %s, found %s%s", like,
-                 ynode_describe(a, node), read_hint(a, best));
+    /* messages put every text into quotes: that they are the mistake must be said */
+    bool bare = f->type == FIELD_INT || f->type == FIELD_DOUBLE || f->type == FIELD_BOOL;
+    bool quoted = bare && node->type == Y_SCALAR && !node->plain && !node->env && node->tag == YTAG_NONE;
+    report_error(at->rd->report, node->pos, at->path, "expected %s, found %s%s%s", like,
+                 quoted ? "the quoted string " : "", ynode_describe(a, node), read_hint(a, best));
 }
 
 static void out_of_range(const struct spot *at, const struct ynode *node) {
@@ -65,7 +67,7 @@ static void read_int(const struct spot *at, const struct ynode *node, int64_t *o
     if (v.type == CFG_INT) {
         if (in_range(at, node, v.i))
             *out = v.i;
-    } else if (v.type == CFG_DOUBLE && v.d == floor(v.d)) {
+    } else if (v.type == CFG_DOUBLE && node->text[strspn(node->text, "+-0123456789")] == '\0') {
         out_of_range(at, node); /* an integer that is too large for 64 bits looks like a double */
     } else {
         wrong(at, node, NULL);
@@ -83,20 +85,26 @@ static void read_double(const struct spot *at, const struct ynode *node, double 
         out_of_range(at, node); /* not a number, too */
 }
 
-/* "64MB", "64M", "64mib" most likely mean "64MiB". */
+/* "64MB", "64M", "64mib" most likely mean "64MiB", and what is a size but for its range means itself. */
 static const char *size_hint(struct arena *a, const char *text) {
     static const char letters[] = "KMGTPkmgtp";
     size_t digits = strspn(text, "0123456789");
     const char *unit = text + digits, *letter;
-    if (digits == 0 || *unit == '\0' || strlen(unit) > 3 || (letter = strchr(letters, *unit)) == NULL)
+    if (digits > 0 && *unit == '\0')
+        return text;
+    if (digits == 0 || strlen(unit) > 3 || (letter = strchr(letters, *unit)) == NULL)
         return NULL;
     return arena_printf(a, "%.*s%ciB", (int)digits, text, letters[(letter - letters) % 5]);
 }
 
 static void read_size(const struct spot *at, const struct ynode *node, int64_t *out) {
     int64_t bytes;
-    if (!size_parse(node->text, node->n, &bytes))
-        wrong(at, node, size_hint(at->rd->scratch, node->text));
+    bool size = size_parse(node->text, node->n, &bytes);
+    const char *hint = size ? NULL : size_hint(at->rd->scratch, node->text);
+    if (!size && hint != NULL && strcmp(hint, node->text) == 0) /* nothing is wrong with it but its size */
+        out_of_range(at, node);
+    else if (!size)
+        wrong(at, node, hint);
     else if (in_range(at, node, bytes))
         *out = bytes;
 }

@@ -77,6 +77,8 @@ const char *yaml_quote(struct arena *a, const char *s, size_t n) {
 }
 
 const char *ynode_key_name(struct arena *a, const struct ynode *key) {
+    if (key->n == 0)
+        return "\"\"";
     for (size_t i = 0; i < key->n; i++) {
         unsigned char c = (unsigned char)key->text[i];
         if (c <= 0x20 || c == '"' || c == 0x7f)

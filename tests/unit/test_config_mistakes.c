@@ -36,7 +36,22 @@ Test(mistakes, values_of_the_wrong_type) {
              "troupe.yaml:2:34: error: runtime.compat: expected seed or wippy, found \"1\"",
              "troupe.yaml:2:42: error: runtime.env: expected a list of strings, found \"HOME\"");
     MISTAKES("version: \"1.0\"\nruntime: {workers: \"4\"}\n",
-             "troupe.yaml:2:20: error: runtime.workers: expected an integer, found \"4\"");
+             "troupe.yaml:2:20: error: runtime.workers: expected an integer, found the quoted string \"4\"");
+    MISTAKES("version: \"1.0\"\nruntime: {workers: 4.0}\n",
+             "troupe.yaml:2:20: error: runtime.workers: expected an integer, found \"4.0\"");
+    MISTAKES("version: \"1.0\"\nruntime: {workers: 99999999999999999999}\n",
+             "troupe.yaml:2:20: error: runtime.workers: \"99999999999999999999\" is out of range, allowed is "
+             "0 to 1024");
+    MISTAKES("version: \"1.0\"\n\"\": 3\nruntime: {\"\": 3}\ninclude: ['']\n",
+             "troupe.yaml:2:1: error: \"\": unknown field",
+             "troupe.yaml:3:11: error: runtime.\"\": unknown field",
+             "troupe.yaml:4:11: error: include[0]: expected the name of a file, glob or folder, found \"\"");
+    MISTAKES(HEAD "  - name: h\n    kind: process.host\n    host:\n      process_memory: 9999999999PiB\n"
+                  "      memory: 99999999999999999999\n",
+             "troupe.yaml:7:23: error: app:h.host.process_memory: \"9999999999PiB\" is out of range, allowed "
+             "is 0 or 64KiB to 1PiB",
+             "troupe.yaml:8:15: error: app:h.host.memory: \"99999999999999999999\" is out of range, allowed "
+             "is 0 or 1MiB to 1PiB");
     MISTAKES("version: \"1.0\"\nruntime: {workers: [4]}\n",
              "troupe.yaml:2:20: error: runtime.workers: expected an integer, found a list");
     MISTAKES("version: \"1.0\"\nruntime: {env: [A, [B], {c: d}, ~, \"A-B\", '']}\n",
