@@ -79,10 +79,9 @@ bool result_read(const char *data, size_t len, struct result *r, struct text *ou
     return job.done;
 }
 
-int result_status(const struct result *r) {
-    if (!r->number || r->value != floor(r->value) || fabs(r->value) > 0x1p53)
-        return EXIT_CODE_OK;
-    int status = (int)((int64_t)r->value & 0xff);
-    /* 256 is no success only because a status has eight bits. */
-    return status || r->value == 0 ? status : EXIT_CODE_FAILED;
+bool result_status(const struct result *r, int *status) {
+    bool whole = r->number && isfinite(r->value) && r->value == floor(r->value);
+    bool fits = whole && r->value >= 0 && r->value <= RESULT_STATUS_MAX;
+    *status = fits ? (int)r->value : whole ? EXIT_CODE_FAILED : EXIT_CODE_OK;
+    return fits || !whole;
 }

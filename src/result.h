@@ -7,6 +7,8 @@
 
 #include "src/text.h"
 
+#define RESULT_STATUS_MAX 255 /* a status has eight bits */
+
 struct result {
     bool present; /* not nil */
     bool number;
@@ -19,7 +21,10 @@ struct result {
  */
 bool result_read(const char *data, size_t len, struct result *r, struct text *out, char *err, size_t cap);
 
-/* The exit status that a program which ended normally wants. */
-int result_status(const struct result *r);
+/*
+ * The exit status that a program which ended normally wants: a whole number is one, everything else means success. false: no
+ * status is like that number, and *status is that of a failure.
+ */
+bool result_status(const struct result *r, int *status);
 
 #endif

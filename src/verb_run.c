@@ -58,7 +58,9 @@ static int tell_result(const struct runner_outcome *out) {
     int status = EXIT_CODE_FAILED;
     text_open(&text);
     if (result_read(out->result, out->result_len, &r, &text, err, sizeof err)) {
-        status = result_status(&r);
+        if (!result_status(&r, &status))
+            start_complain(TOOL, "%s: returned %s: an exit status is 0 to %d", the.entry->id, text.s,
+                           RESULT_STATUS_MAX);
         if (r.present) {
             text_char(&text, '\n');
             fwrite(text.s, 1, text.len, stdout);

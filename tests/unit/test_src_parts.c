@@ -1,5 +1,6 @@
 /* Small parts of the programs: processors, arguments and results, what goes wrong for lack of memory. */
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,12 +161,18 @@ Test(values, statuses) {
     static const struct {
         double n;
         int status;
-    } all[] = {{0, 0}, {3, 3}, {255, 255}, {256, 1}, {257, 1}, {-1, 255}, {2.5, 0}, {1e300, 0}, {-256, 1}};
+        bool ok;
+    } all[] = {{0, 0, true},      {3, 3, true},     {255, 255, true},    {256, 1, false},
+               {300, 1, false},   {2175, 1, false}, {-1, 1, false},      {-256, 1, false},
+               {1e300, 1, false}, {2.5, 0, true},   {INFINITY, 0, true}, {NAN, 0, true}};
+    int status;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         const struct result r = {.present = true, .number = true, .value = all[i].n};
-        cr_expect_eq(result_status(&r), all[i].status, "%g", all[i].n);
+        cr_expect_eq(result_status(&r, &status), all[i].ok, "%g", all[i].n);
+        cr_expect_eq(status, all[i].status, "%g", all[i].n);
     }
-    cr_expect_eq(result_status(&(struct result){.present = true}), EXIT_CODE_OK);
+    cr_expect(result_status(&(struct result){.present = true}, &status));
+    cr_expect_eq(status, EXIT_CODE_OK);
 }
 
 #ifdef TROUPE_FAULT
