@@ -106,9 +106,10 @@ static void publish(struct wheel *w, int64_t ns) {
 }
 
 /* Under the lock. */
-static void change_count(struct wheel *w, size_t by) {
-    atomic_store_explicit(&w->count, atomic_load_explicit(&w->count, memory_order_relaxed) + by,
-                          memory_order_relaxed);
+static void change_count(struct wheel *w, const struct timer *tm, size_t by) {
+    if (!tm->own)
+        atomic_store_explicit(&w->count, atomic_load_explicit(&w->count, memory_order_relaxed) + by,
+                              memory_order_relaxed);
 }
 
 void wheel_start(struct wheel *w, struct timer *tm, int64_t due_ns) {
@@ -120,7 +121,7 @@ void wheel_start(struct wheel *w, struct timer *tm, int64_t due_ns) {
         tm->tick = TICK_MAX; /* its nanoseconds would not fit */
     tm->pending = true;
     insert(w, tm);
-    change_count(w, 1);
+    change_count(w, tm, 1);
     int64_t ns = event_ns(level_event(w, tm->level));
     if (ns < wheel_next(w))
         publish(w, ns);
@@ -136,7 +137,7 @@ bool wheel_stop(struct timer *tm) {
     if (was) {
         unlink_timer(w, tm);
         tm->pending = false;
-        change_count(w, -(size_t)1);
+        change_count(w, tm, -(size_t)1);
         publish(w, event_ns(next_event(w))); /* or an idle daemon would wake up for nothing */
     }
     os_unlock(&w->lock);
@@ -155,7 +156,7 @@ static size_t empty_slot(struct wheel *w, struct sched_thread *t, unsigned level
             continue;
         }
         tm->pending = false;
-        change_count(w, -(size_t)1);
+        change_count(w, tm, -(size_t)1);
         fired++;
         tm->fire(t, tm);
     }

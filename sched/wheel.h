@@ -37,7 +37,8 @@ struct timer {
     struct wheel *wheel;        /* where it was started last; by its process */
     uint64_t tick;
     uint8_t level, slot;
-    bool pending;                                           /* under the wheel's lock */
+    bool pending; /* under the wheel's lock */
+    bool own;     /* the runtime's own, no program's: never changes */
     void (*fire)(struct sched_thread *t, struct timer *tm); /* once per start; must not touch the wheel */
 };
 
@@ -47,7 +48,7 @@ struct wheel {
     uint64_t used[WHEEL_LEVELS][WHEEL_SLOTS / 64];
     struct timer *slots[WHEEL_LEVELS][WHEEL_SLOTS];
     uint32_t counts[WHEEL_LEVELS][WHEEL_SLOTS];
-    _Atomic size_t count; /* pending timers: changed under the lock, read by anybody, relaxed */
+    _Atomic size_t count; /* programs' pending timers: changed under the lock, read by anybody, relaxed */
     _Atomic int64_t
         next_ns; /* not later than the next event, WHEEL_NEVER when empty; relaxed: a hint, see wheel_fire */
 };

@@ -588,6 +588,7 @@ struct supervisor *supervisor_open(const struct supervisor_options *o, struct co
     sup->node = o->host->node;
     sup->armed = SERVICE_NEVER;
     sup->timer.fire = fire;
+    sup->timer.own = true;
     sup->signal.kind = MSG_TIMER;
     sup->signal.release = signal_dropped;
     pthread_mutex_init(&sup->lock, NULL);

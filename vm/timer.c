@@ -62,6 +62,7 @@ static struct vtimer *make(struct vstate *vs, enum use use) {
     v->signal.kind = MSG_TIMER;
     v->signal.release = signal_dropped;
     v->wheel.fire = fire;
+    v->wheel.own = use == USE_TIDY;
     v->pid = vs->proc->pid;
     v->use = (uint8_t)use;
     v->kept = true;

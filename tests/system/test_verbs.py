@@ -334,6 +334,17 @@ class Show(VerbCase):
         self.assertEqual(lines[0].split()[:4], ["HOST", "STATE", "WORKERS", "PROCESSES"])
         self.assertRegex(lines[1], r"^app:processes +open +2 +20 ")
 
+    def test_timers_are_those_of_programs(self):
+        """Not the one by which a process that waits with garbage is collected later, nor the supervisor's."""
+        self.up(entry("tick", "return { main = function() local t, junk = time.ticker('1h'), {} for i = 1, 20000 do junk[i] = { i } end\n"
+                      "junk = nil process.registry.register('ticks') process.events():receive() end }"))
+        self.spawn("app:tick")
+        self.await_true(lambda: "ticks" in self.json("names"), "that it waits")
+        for _ in range(5):
+            timers = {h["host"]: h["timers_waiting"] for h in self.json("hosts")["hosts"]}
+            self.assertEqual((timers["app:processes"], timers["troupe:system"]), (1, 0))
+            time.sleep(0.05)
+
     def test_services_and_names(self):
         self.up(service("s", "echo", more="input: [bob]") + service("t", "broken", "startup: optional, restart: {max_attempts: 1, initial_delay: 10ms}"))
         out = self.troupe("services").out
