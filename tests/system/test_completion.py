@@ -102,7 +102,8 @@ class Interactive:
                                  ("troupe ps --sort mai", ["ps", "--sort", "mailbox"]),
                                  ("troupe top --sort=ra", ["top", "--sort=rate"]),
                                  ("trouped --set shutdown.t", ["--set", "shutdown.timeout="]),
-                                 ("troupe --socket x ping --he", ["--socket", "x", "ping", "--help"])):
+                                 ("troupe --socket x ping --he", ["--socket", "x", "ping", "--help"]),
+                                 ("troupe run one.yaml -- --ho", ["run", "one.yaml", "--", "--ho"])):
             self.assertEqual(self.completed(typed), arguments)
 
     def test_what_the_daemon_has(self):
