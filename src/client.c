@@ -289,6 +289,11 @@ static bool connect_to(struct client *c, int *status) {
 }
 
 struct client *client_open(const char *socket, int *status) {
+    if (socket && !socket[0]) {
+        start_complain(TOOL, "--socket: PATH is empty");
+        *status = EXIT_CODE_USAGE;
+        return NULL;
+    }
     struct client *c = mem_calloc(1, sizeof *c);
     if (c) {
         c->fd = -1;

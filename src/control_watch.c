@@ -121,15 +121,23 @@ static void trace_gone(struct control_job *job) {
     mem_free(t);
 }
 
-static int64_t at_most(int64_t v, int64_t max) {
-    return v < max ? v : max;
+/* false: refused. */
+static bool check_span(struct control_job *job, const char *what, int64_t span, int64_t max) {
+    char given[DUR_TEXT_MAX], most[DUR_TEXT_MAX];
+    if (span <= max)
+        return true;
+    dur_format(span, given, sizeof given);
+    dur_format(max, most, sizeof most);
+    control_refuse(job, ERRKIND_INVALID, "%s for %s: too long, at most %s", what, given, most);
+    return false;
 }
 
 void control_op_TRACE(struct control_job *job) {
     const struct control_request *r = &job->request;
     struct trace_filter f;
     struct tracing *t = NULL;
-    if (!find_of(job, &f.pid, &f.entry))
+    int64_t span = control_dur(r, "for", TRACE_FOR);
+    if (!check_span(job, "trace", span, TRACE_FOR_MAX) || !find_of(job, &f.pid, &f.entry))
         return;
     enum trace_status s = TRACE_NO_MEMORY;
     if ((t = mem_calloc(1, sizeof *t)))
@@ -141,7 +149,7 @@ void control_op_TRACE(struct control_job *job) {
         return;
     }
     t->max = (uint64_t)control_int(r, "max", TRACE_EVENTS);
-    t->until_ns = clock_mono_ns() + at_most(control_dur(r, "for", TRACE_FOR), TRACE_FOR_MAX);
+    t->until_ns = clock_mono_ns() + span;
     job->data = t;
     job->gone = trace_gone;
     control_later(job, TRACE_EVERY_S, on_trace_timer);
@@ -213,7 +221,14 @@ static void profile_gone(struct control_job *job) {
 void control_op_PROFILE(struct control_job *job) {
     const struct control_request *r = &job->request;
     struct vm_profile_filter f;
-    int64_t rate = at_most(control_int(r, "rate", PROFILE_RATE), PROFILE_RATE_MAX);
+    int64_t rate = control_int(r, "rate", PROFILE_RATE), span = control_dur(r, "for", PROFILE_FOR);
+    if (!check_span(job, "profile", span, PROFILE_FOR_MAX))
+        return;
+    if (rate > PROFILE_RATE_MAX) {
+        control_refuse(job, ERRKIND_INVALID, "profile: %" PRId64 " samples a second: too many, at most %d",
+                       rate, PROFILE_RATE_MAX);
+        return;
+    }
     if (!find_of(job, &f.pid, &f.entry))
         return;
     struct profiling *p = mem_calloc(1, sizeof *p);
@@ -225,7 +240,7 @@ void control_op_PROFILE(struct control_job *job) {
         return;
     }
     p->period = 1.0 / (double)(rate ? rate : 1);
-    p->until_ns = clock_mono_ns() + at_most(control_dur(r, "for", PROFILE_FOR), PROFILE_FOR_MAX);
+    p->until_ns = clock_mono_ns() + span;
     job->c->profiling = true;
     job->data = p;
     job->gone = profile_gone;

@@ -69,7 +69,9 @@ static int unknown(const char *name) {
     suggest_begin(&near, name);
     for (const struct verb *v = verbs; v->name; v++)
         suggest_consider(&near, v->name);
-    if (near.best)
+    if (name[0] == '-')
+        start_complain(TOOL, "%s: unknown option before the verb; see " TOOL " --help", name);
+    else if (near.best)
         start_complain(TOOL, "%s: unknown verb; did you mean %s?", name, near.best);
     else
         start_complain(TOOL, "%s: unknown verb; see " TOOL " --help", name);
@@ -99,7 +101,7 @@ static int take_socket(int argc, char **argv) {
     if (argc < 2 || strncmp(argv[1], option, n) != 0 || (argv[1][n] && argv[1][n] != '='))
         return 0;
     const char *path = argv[1][n] ? argv[1] + n + 1 : argc > 2 ? argv[2] : NULL;
-    if (!path)
+    if (!path || !path[0])
         return -1;
     setenv("TROUPE_SOCKET", path, 1);
     return argv[1][n] ? 1 : 2;

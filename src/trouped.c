@@ -72,6 +72,10 @@ static int show(const struct options *o) {
 static int run(const struct options *o) {
     if (options_given(o, OPT_HELP) || options_given(o, OPT_VERSION) || options_given(o, OPT_DUMP))
         return show(o);
+    if (options_given(o, OPT_CHECK) && options_given(o, OPT_PRINT_CONFIG)) {
+        start_complain(PROGRAM, "--check, --print-config: only one of them; see " PROGRAM " --help");
+        return EXIT_CODE_USAGE;
+    }
     const char *file = options_value(o, OPT_CONFIG);
     struct cfg_options load = {.file = file ? file : DEFAULT_CONFIG,
                                .set = o->found[OPT_SET].v,

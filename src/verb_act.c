@@ -7,12 +7,12 @@
 #include "src/table.h"
 #include "src/verb.h"
 
-/* The JSON text of a payload; NULL, after a complaint: it is none. */
-static json_t *read_payload(const char *text) {
+/* JSON text; NULL, after a complaint: it is none. */
+static json_t *read_json(const char *what, const char *text) {
     json_error_t e;
     json_t *v = json_loads(text, JSON_DECODE_ANY | JSON_ALLOW_NUL, &e);
     if (!v)
-        start_complain(TOOL, "payload %s: no JSON: column %d: %s (a string needs quotes: '\"text\"')", text,
+        start_complain(TOOL, "%s %s: no JSON: column %d: %s (a string needs quotes: '\"text\"')", what, text,
                        e.column, e.text);
     return v;
 }
@@ -51,7 +51,8 @@ const struct options_syntax verb_spawn_syntax = {
 static json_t *spawn_arguments(const struct options *o) {
     json_t *list = json_array();
     for (size_t i = 1; i < o->args_n; i++) {
-        json_t *v = options_given(o, SPAWN_VALUES) ? read_payload(o->args[i]) : json_string(o->args[i]);
+        json_t *v =
+            options_given(o, SPAWN_VALUES) ? read_json("argument", o->args[i]) : json_string(o->args[i]);
         if (json_array_append_new(list, v) != 0) {
             if (!options_given(o, SPAWN_VALUES))
                 start_complain(TOOL, "argument %zu: not UTF-8", i);
@@ -116,7 +117,7 @@ const struct options_syntax verb_call_syntax = {
 
 /* NULL: the payload is none. */
 static json_t *message_args(const struct options *o, const char *wait) {
-    json_t *payload = o->args_n > 2 ? read_payload(o->args[2]) : json_null();
+    json_t *payload = o->args_n > 2 ? read_json("payload", o->args[2]) : json_null();
     return payload ? json_pack("{s:s,s:s,s:o,s:s*}", "pid", o->args[0], "topic", o->args[1], "payload",
                                payload, "wait", wait)
                    : NULL;

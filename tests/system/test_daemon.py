@@ -47,7 +47,8 @@ class CommandLine(Case):
     def test_usage(self):
         for options, pattern in ((["--confg=x"], r"^trouped: --confg: unknown option; did you mean --config\?"),
                                  (["x"], r"^trouped: x: unexpected argument"),
-                                 (["--set"], r"^trouped: --set: PATH=VALUE is missing")):
+                                 (["--set"], r"^trouped: --set: PATH=VALUE is missing"),
+                                 (["--check", "--print-config"], r"^trouped: --check, --print-config: only one of them")):
             program = self.run_daemon(*options)
             self.assertEqual(program.status, 64)
             self.assertRegex(program.err, pattern)

@@ -175,6 +175,10 @@ class CommandLine(VerbCase):
                 self.assertRegex(self.troupe(verb, "surplus", status=USAGE).err, "surplus: unexpected argument")
         self.assertRegex(self.troupe("pign", status=USAGE).err, r"^troupe: pign: unknown verb; did you mean ping\?")
         self.assertRegex(self.run_to_end(TROUPE).err, r"^troupe: a verb is missing")
+        for args, why in ((["--nope"], "--nope: unknown option before the verb; "), (["-S", "/x", "ping"], "-S: unknown option before the verb; "),
+                          (["ping", "--socket="], "--socket: PATH is empty"), (["--socket=", "ping"], "--socket: PATH is missing"),
+                          (["spawn", "a:b", "-v", "nope"], "argument nope: no JSON: "), (["send", "a", "b", "nope"], "payload nope: no JSON: ")):
+            self.assertRegex(self.troupe(*args, status=USAGE).err, "^troupe: " + why)
         for args in (["trace", "--for", "soon"], ["trace", "--max", "-1"], ["profile", "--rate", "x"], ["top", "--sort", "x"],
                      ["top", "--count", "0"], ["top", "--interval", "x"], ["ps", "--sort", "x"], ["ps", "--limit", "x"],
                      ["call", "a", "b", "{"], ["send", "a", "b", "text"], ["spawn", "a:b", "--values", "x"],
@@ -521,6 +525,7 @@ class Watch(VerbCase):
         self.assertTrue(all(e["event"] in ("spawn", "exit", "send") for e in events), events)
         self.assertEqual(self.troupe("trace", "--max", "0").out, "")
         self.complains("nobody: no such process, entry or name", "trace", "nobody")
+        self.complains("trace for 2h0m0s: too long, at most 1h0m0s", "trace", "--for", "2h")
         self.complains("no such process", "trace", "{app:processes|0xfffff}")
 
     def test_stack(self):
@@ -563,6 +568,8 @@ class Watch(VerbCase):
         self.assertGreater(result["samples"], 0)
         self.assertEqual(self.troupe("profile", "idle", "--for", "200ms", "--fold").out, "")
         self.complains("no such process", "profile", "nobody")
+        self.complains("profile for 1h0m0s: too long, at most 10m0s", "profile", "--for", "1h")
+        self.complains("profile: 5000 samples a second: too many, at most 1000", "profile", "-r", "5000")
         long = self.start(TROUPE, "profile", "--for", "20s", env=self.env)
 
         def taken():  # asking is taking one for a moment, in which `long` itself may be the one that is refused
