@@ -490,13 +490,15 @@ static void apply(struct services *set, const struct plan *p, uint64_t load, int
         want(set, s, SERVICE_PENDING_STOP);
         return;
     }
+    bool again = s->removed, fresh = p->created || again;
     s->removed = false;
+    update_awaited(set, s);
     drop_def(set, &s->next);
     s->next = *p->def;
     if (!p->def->changed || !service_active(state))
         use_next(set, s);
-    if (p->created ? set->boot != BOOT_NOT_BEGUN && boots(s) : p->def->changed) {
-        bool stopped = state == SERVICE_STOPPED || state == SERVICE_STOPPING;
+    if (fresh ? set->boot != BOOT_NOT_BEGUN && boots(s) : p->def->changed) {
+        bool stopped = !again && (state == SERVICE_STOPPED || state == SERVICE_STOPPING);
         if (!stopped && (state != SERVICE_UNKNOWN || boots(s)))
             services_restart(set, s, now);
         if (s->pending == SERVICE_PENDING_START)

@@ -617,6 +617,24 @@ Test(services, a_load_is_not_settled_before_what_it_removes_is_gone) {
     world_close();
 }
 
+Test(services, one_that_comes_back_before_it_is_gone_starts_again) {
+    diamond();
+    struct service_def defs[4];
+    for (int i = 0; i < 4; i++)
+        defs[i] = (struct service_def){.cfg = &w.specs[i].service};
+    load_with(defs, 3);
+    work();
+    expect_log("-web");
+    load_with(defs, 4);
+    work();
+    cr_expect_not(services_settled(&w.set, w.load));
+    event("web", SERVICE_EV_DONE);
+    expect_log("+web");
+    expect_state("web", RUNNING);
+    cr_expect(services_settled(&w.set, w.load));
+    world_close();
+}
+
 Test(services, a_changed_one_that_was_stopped_on_purpose_stays_so) {
     diamond();
     services_stop(&w.set, get("web"));
