@@ -295,8 +295,8 @@ struct cfg_change {
     const struct cfg_entry *before, *after; /* NULL when not there; both NULL for the settings */
     bool source;  /* the code that runs is another: its own text, or a library it imports */
     bool workers; /* a host's `workers` is among the changed fields */
-    const char *fields
-        [CFG_RELOAD_COUNT]; /* CFG_CHANGED: "host.workers, host.memory", by when they take effect; NULL: none */
+    /* CFG_CHANGED: the changed fields, "host.workers, host.memory", by when they take effect; NULL: none */
+    const char *fields[CFG_RELOAD_COUNT];
 };
 
 struct cfg_diff;
