@@ -205,9 +205,9 @@ class VerbTest(unittest.TestCase):
         run = self.run_tool("--tap", "--config", config)
         self.assertEqual(run.returncode, 1)
         results = dict(reversed(found) for found in re.findall(r"^((?:not )?ok) \d+ - (.*)$", run.stdout, re.M))
-        self.assertEqual(results, {"app: cases: good": "ok", "app: cases: bad": "not ok", "app: cases: hangs": "not ok",
-                                   "app: cases: waits": "ok", "app: cases: later # SKIP pending": "ok",
-                                   "app: own: good": "ok", "app: own": "not ok"})
+        self.assertEqual(results, {"app:cases: good": "ok", "app:cases: bad": "not ok", "app:cases: hangs": "not ok",
+                                   "app:cases: waits": "ok", "app:cases: later # SKIP pending": "ok",
+                                   "app:own: good": "ok", "app:own": "not ok"})
         for text in ("1..7", "output: shown", "timed out after 300 ms", "returned false"):
             self.assertIn(text, run.stdout)
         self.assertNotIn("not shown", run.stdout)
