@@ -92,9 +92,17 @@ struct failure *errobj_failure(lua_State *L, int idx) {
     return e ? e->failure : NULL;
 }
 
+/* The state's vstate; NULL: it is none that processes live in (vm/scratch.h). */
+static struct vstate *counting(lua_State *L) {
+    struct vstate *vs = vstate_of(L);
+    return vs && vs->L ? vs : NULL;
+}
+
 /* An object that refers to `f` exists. */
 static void count(lua_State *L, const struct failure *f) {
-    struct vstate *vs = vstate_of(L);
+    struct vstate *vs = counting(L);
+    if (!vs)
+        return;
     heap_adopt(vs, failure_size(f));
     heap_pace(L, vs);
 }
@@ -225,7 +233,9 @@ static int error_tostring(lua_State *L) {
 static int error_gc(lua_State *L) {
     struct verror *e = vtype_test(L, 1, VTYPE_ERROR);
     if (e && e->failure) {
-        heap_disown(vstate_of(L), failure_size(e->failure));
+        struct vstate *vs = counting(L);
+        if (vs)
+            heap_disown(vs, failure_size(e->failure));
         failure_release(e->failure);
         e->failure = NULL;
     }

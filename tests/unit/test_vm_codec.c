@@ -464,17 +464,14 @@ Test(codec, mutated_bytes) {
 
 /* --- a state that runs out of memory ----------------------------------------------------------------------------- */
 
-struct failing {
-    long left; /* allocations until one fails, 0: none does */
-};
+static long left; /* allocations until one fails, 0: none does */
 
 static void *allocate_or_fail(void *ud, void *block, size_t old_size, size_t size) {
-    struct failing *f = ud;
     if (size == 0) {
         free(block);
         return NULL;
     }
-    if (size > old_size && f->left > 0 && --f->left == 0)
+    if (size > old_size && left > 0 && --left == 0)
         return NULL;
     return realloc(block, size);
 }
@@ -496,8 +493,7 @@ static int encode_and_decode(lua_State *L) {
 }
 
 Test(codec, every_allocation_of_the_state_fails_once) {
-    struct failing f = {0};
-    lua_State *L = lua_newstate(allocate_or_fail, &f);
+    lua_State *L = lua_newstate(allocate_or_fail, NULL);
     luaL_openlibs(L);
     lua_pushcfunction(L, vlib_errors.funcs[0].func);
     lua_setglobal(L, "new_error");
@@ -517,14 +513,14 @@ Test(codec, every_allocation_of_the_state_fails_once) {
         lua_pushcfunction(co, encode_and_decode);
         lua_pushvalue(L, 1);
         lua_xmove(L, co, 1);
-        f.left = n++;
+        left = n++;
         status = lua_pcall(co, 1, 0, 0);
         cr_assert(status == 0 || lua_isstring(co, -1), "%d: %s", status, luaL_typename(co, -1));
         lua_settop(L, 1);
-    } while (f.left == 0);
+    } while (left == 0);
     cr_assert_eq(status, 0);
     cr_assert(n > 50, "%ld allocations", n);
-    f.left = 0;
+    left = 0;
     codec_buf_free(&oom_buf);
     lua_close(L);
 }
