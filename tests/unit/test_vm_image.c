@@ -91,7 +91,7 @@ Test(image, what_is_as_far_away_but_no_address_of_a_block_is_none) {
     uint64_t *one = (uint64_t *)memory, *other = (uint64_t *)(memory + APART);
     size_t bytes = WORDS * sizeof *one;
     for (int address = 0; address < 2; address++) {
-        one[1] = address ? (uintptr_t)&one[2] : (uintptr_t)one | 0x8002;
+        one[1] = address ? (uintptr_t)&one[2] : (uintptr_t)one + 0x8002;
         other[1] = one[1] + APART;
         struct image *im = image_make((struct image_part[]){{one, bytes, bytes}, {0}},
                                       (struct image_part[]){{other, bytes, bytes}, {0}});
