@@ -90,7 +90,8 @@ static void disown(struct proc *p, struct name_entry *e) {
  * Under the lock, inside an epoch. The holder of an entry that is found may have hidden its pid and wait for our lock
  * to release its names: such an entry is taken out of the table here and left for its holder to retire.
  */
-static enum name_status insert(struct sched_thread *t, struct names *n, struct name_entry *fresh) {
+static enum name_status insert(struct sched_thread *t, struct names *n, struct name_entry *fresh,
+                               struct proc *giver) {
     struct proc *p = holder(t, fresh->pid);
     if (!p)
         return NAME_NO_PROCESS;
@@ -98,7 +99,7 @@ static enum name_status insert(struct sched_thread *t, struct names *n, struct n
     struct place at = find(n, fresh->text, fresh->len);
     if (at.entry && holder(t, at.entry->pid))
         return pid_eq(at.entry->pid, fresh->pid) ? NAME_OK : NAME_TAKEN;
-    if (t->current && t->current->names_given >= NAMES_EACH_MAX)
+    if (giver && giver->names_given >= NAMES_EACH_MAX)
         return NAME_TOO_MANY;
     if (at.entry)
         unlink_entry(at);
@@ -115,9 +116,9 @@ static enum name_status insert(struct sched_thread *t, struct names *n, struct n
     atomic_thread_fence(memory_order_seq_cst);
     det_point("names: announced");
     if (holder(t, fresh->pid)) {
-        if (t->current) {
-            fresh->giver = t->current->pid;
-            t->current->names_given++;
+        if (giver) {
+            fresh->giver = giver->pid;
+            giver->names_given++;
         }
         return NAME_OK;
     }
@@ -126,7 +127,8 @@ static enum name_status insert(struct sched_thread *t, struct names *n, struct n
     return NAME_NO_PROCESS;
 }
 
-enum name_status names_register(struct sched_thread *t, const char *name, size_t len, struct pid pid) {
+enum name_status names_register(struct sched_thread *t, const char *name, size_t len, struct pid pid,
+                                struct proc *giver) {
     struct names *n = &t->node->names;
     if (len == 0 || len > NAME_MAX_BYTES || name[0] == '{')
         return NAME_INVALID;
@@ -138,7 +140,7 @@ enum name_status names_register(struct sched_thread *t, const char *name, size_t
 
     os_lock(&n->lock);
     epoch_enter(&t->reader);
-    enum name_status status = insert(t, n, fresh);
+    enum name_status status = insert(t, n, fresh, giver);
     bool kept = fresh->linked; /* once the lock is gone, so may the entry be */
     epoch_leave(&t->reader);
     os_unlock(&n->lock);

@@ -20,8 +20,7 @@
 #include "sched/tune.h"
 
 #define NAME_MAX_BYTES 255
-#define NAMES_EACH_MAX                                                                                       \
-    65536 /* that one process has registered, for itself or for others, and that are held */
+#define NAMES_EACH_MAX 65536 /* that one process has given, to itself or to others, and that are held */
 
 struct proc;
 struct sched_thread;
@@ -30,7 +29,7 @@ struct name_entry {
     _Atomic(struct name_entry *) next; /* in its bucket; as the bucket itself */
     struct name_entry *next_own;       /* in the list of its process; under the lock */
     struct pid pid;
-    struct pid giver; /* who has registered it; none: no process has */
+    struct pid giver; /* whose number of names it counts for; none: nobody's */
     struct epoch_item retire;
     uint32_t hash;
     uint16_t len;
@@ -57,8 +56,10 @@ bool names_init(struct names *n);
 void names_destroy(struct names *n); /* no thread uses it any more; also after names_init failed */
 
 /* Gives `name` to `pid`. Again by the same pid: NAME_OK. NAME_INVALID: "", longer than NAME_MAX_BYTES, or begins with "{".
- * NAME_TOO_MANY: the process that runs in this thread has reached NAMES_EACH_MAX. */
-enum name_status names_register(struct sched_thread *t, const char *name, size_t len, struct pid pid);
+ * `giver`: inside which this runs, or that has not begun; as long as it lives, a name counts for it until it is released.
+ * NAME_TOO_MANY: these are NAMES_EACH_MAX. NULL: it counts for nobody. */
+enum name_status names_register(struct sched_thread *t, const char *name, size_t len, struct pid pid,
+                                struct proc *giver);
 
 /* Its holder, or none. Any attached thread; enters an epoch itself. */
 struct pid names_lookup(struct sched_thread *t, const char *name, size_t len);

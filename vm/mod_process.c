@@ -225,13 +225,15 @@ static bool read_args(lua_State *L, const char *what, int base, struct vm_args *
     return true;
 }
 
-/* With WAIT_END, the task's call is made before. */
+/* WAIT_END: of a process that was started for that, unless the task's call has joined others already. */
 static int wait_for(lua_State *L, struct vstate *vs, struct pid pid, enum wait_kind what,
                     int64_t timeout_ns) {
     struct task *t = vs->current;
     t->timed = timeout_ns > 0 && vtimer_limit_wait(L, vs, t, timeout_ns);
     t->wait_pid = pid;
     t->wait_what = what;
+    if (what == WAIT_END && !t->call.link)
+        call_begin(vs, &t->call, pid);
     return task_block(L, vs, TASK_WAIT_PROC);
 }
 
@@ -321,10 +323,8 @@ int process_spawn_from(lua_State *L, const char *what, bool monitor, bool link, 
     if (!process_start(L, what, &r, base, more, &s, &pid, &results))
         return results;
     int64_t timeout = more ? more->timeout_ns : 0;
-    if (exec) {
-        call_begin(vs, &vs->current->call, pid);
+    if (exec)
         return wait_for(L, vs, pid, WAIT_END, timeout);
-    }
     if (s == SPAWNED_LATER) {
         if (!vs->current || !lua_isyieldable(L))
             abandon(vs, pid);
@@ -558,7 +558,7 @@ static int registry_register(lua_State *L) {
         text = luaL_checklstring(L, 2, &pid_len);
         pid = proc_lookup(sched_self, text, pid_len);
     }
-    switch (pid_none(pid) ? NAME_NO_PROCESS : names_register(sched_self, name, len, pid)) {
+    switch (pid_none(pid) ? NAME_NO_PROCESS : names_register(sched_self, name, len, pid, vs->proc)) {
     case NAME_OK:
         lua_pushboolean(L, 1);
         return 1;

@@ -152,6 +152,8 @@ static int make_tracebacks(lua_State *L) {
     struct vstate *vs = vstate_of(L);
     vs->args.len = 0;
     for (struct task *t = &vs->main; t; t = t == &vs->main ? vs->tasks : t->all_next) {
+        if (!t->co) /* there was no memory to begin it */
+            continue;
         luaL_traceback(L, t->co, NULL, 0);
         size_t len;
         const char *text = lua_tolstring(L, -1, &len);

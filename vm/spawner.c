@@ -335,7 +335,7 @@ struct failure *spawner_prepare(const struct spawn_more *more, struct proc *p) {
     if (!why && lua_type(L, -1) == LUA_TSTRING) {
         size_t len;
         const char *name = lua_tolstring(L, -1, &len);
-        if (names_register(sched_self, name, len, p->pid) != NAME_OK)
+        if (names_register(sched_self, name, len, p->pid, p) != NAME_OK)
             why = failure_format(ERRKIND_ALREADY_EXISTS, EXIT_START, "name already registered: %s", name);
     }
     lua_settop(L, -2);

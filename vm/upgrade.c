@@ -64,7 +64,7 @@ void upgrade_forget(struct vstate *vs) {
 
 /* --- the change ---------------------------------------------------------------------------------------------------- */
 
-static void hand_over(struct vstate *next, struct msg *m) {
+static void hand_over(struct vstate *vs, struct vstate *next, struct msg *m) {
     struct msgq one = {0};
     switch (m->kind) {
     case MSG_USER: /* in its place among those of other topics */
@@ -78,25 +78,25 @@ static void hand_over(struct vstate *next, struct msg *m) {
     case MSG_CANCEL:
         msgq_add(&next->early_events, m);
         break;
-    default: /* of the old state's timers and calls */
-        msg_free(m);
+    default: /* of the old state's timers, calls and subscriptions */
+        vstate_consumed(vs, m);
     }
 }
 
-static void hand_over_all(struct vstate *next, struct msgq *q) {
+static void hand_over_all(struct vstate *vs, struct vstate *next, struct msgq *q) {
     for (struct msg *m; (m = msgq_take(q));)
-        hand_over(next, m);
+        hand_over(vs, next, m);
 }
 
-static void hand_over_task(struct vstate *next, struct task *t) {
+static void hand_over_task(struct vstate *vs, struct vstate *next, struct task *t) {
     struct msg *m = t->msg;
     t->msg = NULL;
     if (!m)
         return;
     if (t->state == TASK_WAIT_PROC) /* an answer that only the old code understands */
-        msg_free(m);
+        vstate_consumed(vs, m);
     else
-        hand_over(next, m);
+        hand_over(vs, next, m);
 }
 
 bool upgrade_commit(struct proc *p) {
@@ -104,7 +104,7 @@ bool upgrade_commit(struct proc *p) {
     vs->upgrade = NULL;
     call_forget_all(vs);
     for (struct task *t = vs->ready; t; t = t->next) /* in the order in which they were woken */
-        hand_over_task(next, t);
+        hand_over_task(vs, next, t);
     for (struct chan *ch = vs->topics; ch; ch = ch->next_topic)
         msgq_merge(&next->unclaimed, &ch->queue);
     if (vs->inbox)
@@ -112,8 +112,8 @@ bool upgrade_commit(struct proc *p) {
     msgq_merge(&next->unclaimed, &vs->unclaimed);
     next->arrived = vs->arrived;
     if (vs->events)
-        hand_over_all(next, &vs->events->queue);
-    hand_over_all(next, &vs->early_events);
+        hand_over_all(vs, next, &vs->events->queue);
+    hand_over_all(vs, next, &vs->early_events);
     context_give(next, context_hold(vs->context));
     next->upgraded = true;
     p->data = next;

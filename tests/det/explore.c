@@ -334,7 +334,7 @@ static void monitor_exit(void) {
 /* --- names: release against register ------------------------------------------------------------------------------------------------------ */
 
 static enum name_status name(struct cell *c, const char *text) {
-    return names_register(sched_self, text, strlen(text), c->pid);
+    return names_register(sched_self, text, strlen(text), c->pid, NULL);
 }
 static void name_victim(void *arg) {
     name(&w.cells[0], "x");

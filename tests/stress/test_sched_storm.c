@@ -207,11 +207,11 @@ static void name_one(struct mortal *me) {
     int len = snprintf(name, sizeof name, "name%u", (unsigned)rnd_below(&me->rnd, NAMES));
     switch (rnd_below(&me->rnd, 4)) {
     case 0:
-        if (names_register(sched_self, name, (size_t)len, me->a->p->pid) == NAME_OK)
+        if (names_register(sched_self, name, (size_t)len, me->a->p->pid, NULL) == NAME_OK)
             count(&storm.names);
         break;
     case 1:
-        if (names_register(sched_self, name, (size_t)len, somebody(&me->rnd)) == NAME_OK)
+        if (names_register(sched_self, name, (size_t)len, somebody(&me->rnd), NULL) == NAME_OK)
             count(&storm.names);
         break;
     case 2:
@@ -361,7 +361,7 @@ static void *outsider(void *arg) {
             atomic_store(&storm.board[rnd_below(&r, BOARD)], spawn_mortal(NULL, false).n);
         char name[16];
         int len = snprintf(name, sizeof name, "name%u", (unsigned)rnd_below(&r, NAMES));
-        names_register(t, name, (size_t)len, somebody(&r));
+        names_register(t, name, (size_t)len, somebody(&r), NULL);
         sched_yield();
         if (atomic_load(&storm.actions) >= storm.limit)
             atomic_store(&storm.over, true);

@@ -9,7 +9,7 @@
 #include "tests/support/schedbox.h"
 
 static enum name_status reg(const char *name, struct pid pid) {
-    return names_register(sched_self, name, strlen(name), pid);
+    return names_register(sched_self, name, strlen(name), pid, NULL);
 }
 static enum name_status unreg(const char *name) {
     return names_unregister(sched_self, name, strlen(name));
@@ -42,11 +42,11 @@ Test(sched_names, what_is_no_name) {
     char text[300];
     memset(text, 'x', sizeof text);
     cr_expect(reg("", a.pid) == NAME_INVALID && reg("{x", a.pid) == NAME_INVALID);
-    cr_expect(names_register(sched_self, text, NAME_MAX_BYTES + 1, a.pid) == NAME_INVALID);
-    cr_expect(names_register(sched_self, text, NAME_MAX_BYTES, a.pid) == NAME_OK);
+    cr_expect(names_register(sched_self, text, NAME_MAX_BYTES + 1, a.pid, NULL) == NAME_INVALID);
+    cr_expect(names_register(sched_self, text, NAME_MAX_BYTES, a.pid, NULL) == NAME_OK);
     cr_expect(pid_eq(names_lookup(sched_self, text, NAME_MAX_BYTES), a.pid));
     cr_expect(pid_none(names_lookup(sched_self, text, NAME_MAX_BYTES - 1)));
-    cr_expect(names_register(sched_self, "a\0b", 3, a.pid) == NAME_OK, "any bytes");
+    cr_expect(names_register(sched_self, "a\0b", 3, a.pid, NULL) == NAME_OK, "any bytes");
     cr_expect(pid_none(names_lookup(sched_self, "a\0c", 3)) && pid_none(lookup("a")));
     cr_expect(reg("x", (struct pid){0}) == NAME_NO_PROCESS);
     cr_expect(reg("x", (struct pid){a.pid.n + (UINT64_C(1) << 40)}) == NAME_NO_PROCESS, "another generation");
@@ -219,7 +219,7 @@ static void *grab(void *arg) {
     while (!atomic_load(&s->over)) {
         struct pid pid = actor_spawn(s->b, &mayfly, NULL, NULL, NULL);
         for (unsigned i = 0; i < NEIGHBOURS; i++)
-            if (names_register(t, s->names[i], strlen(s->names[i]), pid) == NAME_OK && !taken) {
+            if (names_register(t, s->names[i], strlen(s->names[i]), pid, NULL) == NAME_OK && !taken) {
                 taken = true;
                 atomic_fetch_add(&s->lucky, 1);
             }

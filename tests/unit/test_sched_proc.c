@@ -414,7 +414,7 @@ Test(sched_proc, a_node_that_ends_closes_everything) {
         struct pid pid = actor_spawn(&b, i % 50 ? &sleeper : &worker, NULL, NULL, NULL);
         char name[16];
         snprintf(name, sizeof name, "n%d", i);
-        cr_expect(names_register(sched_self, name, strlen(name), pid) == NAME_OK);
+        cr_expect(names_register(sched_self, name, strlen(name), pid, NULL) == NAME_OK);
         for (int k = 0; k < 3; k++)
             send_number(last, pid, 1);
         last = pid;
@@ -432,7 +432,7 @@ static int play(struct proc *p, void *ud) {
         struct msg *m = number_msg(p->pid, 1);
         if (m && proc_post(sched_self, child.pid, m) != SEND_OK)
             msg_free(m);
-        names_register(sched_self, "fault", 5, child.pid);
+        names_register(sched_self, "fault", 5, child.pid, NULL);
         for (uint64_t i = 0; i < 4; i++) {
             proc_monitor(p, (struct pid){child.pid.n + i});
             proc_link(p, child.pid);

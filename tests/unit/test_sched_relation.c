@@ -195,7 +195,7 @@ Test(sched_relation, the_end_has_an_order) {
     for (unsigned round = 0; round < 15; round++) {
         unsigned at = puppet_count(&w);
         puppet_spawn(&a, &b, NULL);
-        cr_expect(names_register(sched_self, "a", 1, a.pid) == NAME_OK);
+        cr_expect(names_register(sched_self, "a", 1, a.pid, NULL) == NAME_OK);
         puppet_link(&w, a.pid);
         puppet_monitor(&w, a.pid);
         struct farewell f = {w.pid};
