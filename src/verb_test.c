@@ -20,13 +20,13 @@
 #include "src/input.h"
 #include "src/start.h"
 #include "src/verb.h"
+#include "vm/strmatch.h"
 
 #define SUFFIX "_test.lua"
 #define DRIVER "troupe.test:driver"
 #define FILE_ENTRY "troupe.test:file"
 #define TIMEOUT_DEFAULT (10 * DUR_SEC)
 #define JOBS_MAX 256
-#define PATTERN_CAPTURES 32 /* of Lua */
 
 enum {
     OPT_CONFIG,
@@ -260,59 +260,9 @@ static int test(struct config *c, int64_t timeout, long jobs) {
     return status;
 }
 
-/* The set that begins at p, after its [; NULL: it has no end. */
-static const char *set_end(const char *p) {
-    p += *p == '^';
-    do {
-        if (!*p)
-            return NULL;
-        if (*p++ == '%' && *p)
-            p++;
-    } while (*p != ']');
-    return p + 1;
-}
-
-/* Why it is no Lua pattern, which a match would find out only when it comes to that place; NULL: it is one. */
-static const char *pattern_mistake(const char *p) {
-    bool open[PATTERN_CAPTURES];
-    int captures = 0, last;
-    while (*p) {
-        char c = *p++;
-        if (c == '(') {
-            if (captures == PATTERN_CAPTURES)
-                return "too many captures";
-            open[captures++] = true;
-        } else if (c == ')') {
-            for (last = captures - 1; last >= 0 && !open[last];)
-                last--;
-            if (last < 0)
-                return "a ) without its (";
-            open[last] = false;
-        } else if (c == '[' || (c == '%' && *p == 'f')) {
-            if (c == '%' && *++p != '[')
-                return "no [ after %f";
-            p = set_end(p + (c == '%'));
-            if (!p)
-                return "a [ without its ]";
-        } else if (c == '%') {
-            c = *p++;
-            if (!c)
-                return "a % at the end";
-            if (c == 'b' && (!p[0] || !p[1]))
-                return "no two characters after %b";
-            if (c >= '0' && c <= '9' && (c == '0' || c - '0' > captures || open[c - '1']))
-                return "a reference to a capture that is not there";
-            p += c == 'b' ? 2 : 0;
-        }
-    }
-    for (last = 0; last < captures && !open[last];)
-        last++;
-    return last < captures ? "a ( without its )" : NULL;
-}
-
 int verb_test(const struct options *o) {
     const char *timeout_text = options_value(o, OPT_TIMEOUT), *jobs_text = options_value(o, OPT_JOBS);
-    const char *filter = options_value(o, OPT_FILTER), *mistake = filter ? pattern_mistake(filter) : NULL;
+    const char *filter = options_value(o, OPT_FILTER), *mistake = filter ? strm_mistake(filter) : NULL;
     int64_t timeout = TIMEOUT_DEFAULT;
     long jobs = 1;
     char *end = NULL;
@@ -326,7 +276,7 @@ int verb_test(const struct options *o) {
         return EXIT_CODE_USAGE;
     }
     if (mistake) {
-        start_complain(TOOL, "--filter %s: is no Lua pattern: %s", filter, mistake);
+        start_complain(TOOL, "--filter %s: %s", filter, mistake);
         return EXIT_CODE_USAGE;
     }
     int status = EXIT_CODE_FAILED;

@@ -5,7 +5,6 @@
 #include "vm/future.h"
 #include "vm/heap.h"
 #include "vm/task.h"
-#include "vm/timer.h"
 
 static struct vcall *find(struct vcall *c, struct pid pid) {
     while (c && !pid_eq(c->pid, pid))

@@ -437,6 +437,18 @@ static enum tried try_case(lua_State *L, struct vstate *vs) {
     return TRIED_OK;
 }
 
+/* Tries them all, in order; the array at idx is on top of the stack, and is again with TRIED_NO. */
+static enum tried try_cases(lua_State *L, struct vstate *vs, int idx, int n) {
+    for (int i = 1; i <= n; i++) {
+        lua_rawgeti(L, idx, i);
+        enum tried r = try_case(L, vs);
+        if (r != TRIED_NO)
+            return r;
+        lua_settop(L, idx);
+    }
+    return TRIED_NO;
+}
+
 /* The task waits for the cases of the array at idx; there is room for its waiters. */
 static void enqueue_cases(lua_State *L, struct task *t, int idx, int n) {
     for (int i = 1; i <= n; i++) {
@@ -471,13 +483,9 @@ static int channel_select(lua_State *L) {
         lua_settop(L, 1);
     }
     proc_poll(vs->proc); /* the first ready case in list order wins: what has arrived must be seen before */
-    for (int i = 1; i <= (int)n; i++) {
-        lua_rawgeti(L, 1, i);
-        enum tried r = try_case(L, vs);
-        if (r != TRIED_NO)
-            return r == TRIED_OK ? 1 : env_raise(L, SEND_ON_CLOSED);
-        lua_settop(L, 1);
-    }
+    enum tried r = try_cases(L, vs, 1, (int)n);
+    if (r != TRIED_NO)
+        return r == TRIED_OK ? 1 : env_raise(L, SEND_ON_CLOSED);
     if (has_default) {
         lua_createtable(L, 0, 2);
         lua_pushboolean(L, 1);
@@ -552,25 +560,19 @@ static int select_anew(lua_State *co, struct vstate *vs, struct task *t) {
     lua_rawgeti(co, -1, t->hold);
     lua_replace(co, -2);
     int cases = lua_gettop(co), n = (int)lua_objlen(co, cases);
-    for (int i = 1; i <= n; i++) {
-        lua_rawgeti(co, cases, i);
-        enum tried r = try_case(co, vs);
-        if (r == TRIED_OK) {
-            clear_hold(co, vs, t);
-            lua_replace(co, cases);
-            lua_settop(co, cases);
-            return 1;
-        }
-        lua_settop(co, cases);
-        if (r == TRIED_CLOSED) {
-            lua_settop(co, cases - 1);
-            t->raise = SEND_ON_CLOSED;
-            return 0;
-        }
+    enum tried r = try_cases(co, vs, cases, n);
+    if (r == TRIED_NO) {
+        enqueue_cases(co, t, cases, n);
+        lua_settop(co, cases - 1);
+        return -1;
     }
-    enqueue_cases(co, t, cases, n);
-    lua_settop(co, cases - 1);
-    return -1;
+    clear_hold(co, vs, t);
+    if (r == TRIED_OK)
+        lua_replace(co, cases);
+    else
+        t->raise = SEND_ON_CLOSED;
+    lua_settop(co, r == TRIED_OK ? cases : cases - 1);
+    return r == TRIED_OK;
 }
 
 int chan_push_wake(lua_State *co, struct vstate *vs, struct task *t) {

@@ -41,9 +41,6 @@ struct more {
  * granted: an error for want of memory in the midst of anything is what LuaJIT has been tested for least.
  */
 #define OVERDRAFT_ONE (64u * 1024)
-
-/* So much more than is known to be in use, outside of the state, before the collector looks again. */
-#define FOREIGN_STEP (256u * 1024)
 #define OVERDRAFT_ALL (1024u * 1024)
 
 static bool overdraw(struct vstate *vs, size_t more) {
@@ -118,10 +115,18 @@ bool heap_charge(struct vstate *vs, size_t bytes) {
     return true;
 }
 
-void heap_adopt(struct vstate *vs, size_t bytes) {
+/* What is there already cannot be refused. */
+static void accept(struct vstate *vs, size_t *figure, size_t bytes) {
     if (over_limit(vs, bytes))
         overdraw(vs, bytes);
-    vs->memory += bytes;
+    *figure += bytes;
+}
+
+/* So much more than is known to be in use, outside of the state, before the collector looks again. */
+#define FOREIGN_STEP (256u * 1024)
+
+void heap_adopt(struct vstate *vs, size_t bytes) {
+    accept(vs, &vs->memory, bytes);
     vs->foreign += bytes;
 }
 
@@ -142,8 +147,7 @@ void heap_hold(struct vstate *vs, struct msg *m) {
     if (m->kind == MSG_EXIT || m->kind == MSG_LINK_DOWN)
         bytes += m->u.failure ? failure_size(m->u.failure) : 0;
     m->charge = (uint32_t)((bytes + MSG_CHARGE_UNIT - 1) / MSG_CHARGE_UNIT);
-    if (!heap_charge(vs, (size_t)m->charge * MSG_CHARGE_UNIT))
-        vs->charged += (size_t)m->charge * MSG_CHARGE_UNIT;
+    accept(vs, &vs->charged, (size_t)m->charge * MSG_CHARGE_UNIT);
 }
 
 size_t heap_release(struct vstate *vs, struct msg *m) {

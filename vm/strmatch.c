@@ -384,3 +384,28 @@ enum strm_result strm_run(struct strm *m, bool single, int64_t *budget) {
     }
     return STRM_MORE;
 }
+
+/* --- patterns by themselves ----------------------------------------------------------------------------------------- */
+
+const char *strm_mistake(const char *pat) {
+    struct strm m;
+    bool found;
+    strm_begin(&m, "", 0, pat, 0, NULL);
+    for (const char *p = m.pat; *p;) {
+        m.p = p;
+        m.frames_used = 0;
+        m.state = STATE_MATCH;
+        if (!step(&m, &found))
+            return m.error;
+        if (*p == '(' || *p == ')')
+            p = m.p;
+        else if (*p == ESC && p[1] == 'b')
+            p += 4;
+        else
+            p = item_end(&m, *p == ESC && p[1] == 'f' ? p + 2 : p);
+    }
+    for (int l = 0; l < m.level; l++)
+        if (m.capture[l].len == STRM_UNFINISHED)
+            return "unfinished capture";
+    return NULL;
+}

@@ -1,5 +1,5 @@
 /*
- * strmatch: Lua patterns, as a machine that can be stopped and continued at any step. Internal to vm; knows nothing of Lua.
+ * strmatch: Lua patterns, as a machine that can be stopped and continued at any step. Knows nothing of Lua.
  *
  * A pattern such as ("a?"):rep(30) .. ("a"):rep(30) takes 2^30 steps on a string of thirty "a": in LuaJIT's own matcher that is one
  * C call, which nothing can interrupt. Here what a recursive matcher keeps on the C stack are frames of a small stack
@@ -72,6 +72,9 @@ enum strm_result {
 
 /* Works for at most about *budget steps, and takes those it used off. single: only tries m->start. */
 enum strm_result strm_run(struct strm *m, bool single, int64_t *budget);
+
+/* What strm_run would say of a pattern, or whoever takes its captures, once it came to that place; NULL: nothing. */
+const char *strm_mistake(const char *pat);
 
 /* After the machine was moved in memory (its own frames move with it). */
 void strm_moved(struct strm *m, const struct strm *from);

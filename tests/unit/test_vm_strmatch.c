@@ -166,7 +166,7 @@ static bool same(const struct outcome *a, const struct outcome *b) {
 
 Test(strmatch, finds_what_luajit_finds, .timeout = 120) {
     lua_State *L = luaL_newstate();
-    unsigned found = 0, none = 0, bad = 0, paused = 0;
+    unsigned found = 0, none = 0, bad = 0, mistakes = 0, paused = 0;
     luaL_openlibs(L);
     rng = 20260712;
     for (int i = 0; i < CASES; i++) {
@@ -182,16 +182,22 @@ Test(strmatch, finds_what_luajit_finds, .timeout = 120) {
         cr_assert(same(&want, &bit_by_bit),
                   "case %d, with pauses: \"%s\" on \"%.*s\" from %zu: LuaJIT %s, we %s", i, pattern, (int)len,
                   subject, at, want.text, bit_by_bit.text);
+        const char *mistake = strm_mistake(pattern);
         if (strcmp(want.text, "nothing") == 0)
             none++;
         else if (want.text[0] >= '0' && want.text[0] <= '9')
             found++;
         else
             bad++;
+        mistakes += mistake != NULL;
+        cr_assert(mistake || strcmp(want.text, "nothing") == 0 ||
+                      (want.text[0] >= '0' && want.text[0] <= '9'),
+                  "case %d: \"%s\": LuaJIT %s, nothing is wrong for us", i, pattern, want.text);
     }
     /* None of the three outcomes is rare, or this test would show little. */
     cr_expect(found > CASES / 10 && none > CASES / 10 && bad > CASES / 10, "%u found, %u not, %u malformed",
               found, none, bad);
+    cr_expect(mistakes >= bad && mistakes < CASES * 9 / 10, "%u patterns with mistakes", mistakes);
     cr_expect_gt(paused, CASES / 10);
     lua_close(L);
 }
