@@ -73,7 +73,7 @@ struct failure *failure_new(enum errkind kind, enum exit_how how, enum retry ret
  * "not enough memory" failure whose reference count is pinned.
  */
 struct failure *failure_format(enum errkind kind, enum exit_how how, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+    __attribute__((cold, format(printf, 3, 4)));
 
 struct failure *failure_hold(struct failure *f); /* NULL is allowed and returned */
 void failure_release(struct failure *f);         /* NULL is allowed */

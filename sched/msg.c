@@ -56,7 +56,21 @@ void msg_free(struct msg *m) {
     if (m->release)
         m->release(m);
     else
-        mem_free(m);
+        mem_free_sized(m, msg_size(m));
+}
+
+/* Fewer than eight bytes as a number, each of them in it. */
+static inline uint64_t tail_of(const char *s, size_t len) {
+    if (len >= 4) {
+        uint32_t first, last;
+        memcpy(&first, s, 4);
+        memcpy(&last, s + len - 4, 4);
+        return first | (uint64_t)last << 32;
+    }
+    if (!len)
+        return 0;
+    return (unsigned char)s[0] | (uint64_t)(unsigned char)s[len / 2] << 8 |
+           (uint64_t)(unsigned char)s[len - 1] << 16;
 }
 
 /*
@@ -74,9 +88,6 @@ uint32_t msg_hash(const char *s, size_t len) {
         s += 8;
         len -= 8;
     }
-    uint64_t w = 0;
-    for (size_t i = 0; i < len; i++)
-        w |= (uint64_t)(unsigned char)s[i] << (8 * i);
-    h = (h ^ w) * k;
+    h = (h ^ tail_of(s, len)) * k;
     return (uint32_t)(h >> 32);
 }

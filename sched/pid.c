@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/bytes.h"
 #include "sched/os.h"
 
 #define CHUNK (1u << PID_CHUNK_BITS)
@@ -119,19 +120,35 @@ uint32_t pidtab_high(struct pidtab *t) {
     return high;
 }
 
+/* The eight hexadecimal digits of a 32-bit number, the first one at the lowest address. */
+static inline uint64_t digits_of(uint32_t n) {
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t d = n;
+    d = (d | d << 16) & UINT64_C(0x0000ffff0000ffff);
+    d = (d | d << 8) & UINT64_C(0x00ff00ff00ff00ff);
+    d = (d | d << 4) & (15 * ones);
+    uint64_t letters = (d + 6 * ones) >> 4 & ones; /* 1 in each byte of 10 and more */
+    d += '0' * ones + letters * ('a' - '0' - 10);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    d = __builtin_bswap64(d);
+#endif
+    return d;
+}
+
 size_t pid_format(struct pid pid, const char *host, size_t host_len, char *buf) {
-    static const char digits[] = "0123456789abcdef";
-    buf[0] = '{';
-    memcpy(buf + 1, host, host_len);
-    char *o = buf + 1 + host_len;
-    memcpy(o, "|0x", 3);
-    o += 3;
+    char digits[16];
+    uint64_t high = digits_of((uint32_t)(pid.n >> 32)), low = digits_of((uint32_t)pid.n);
+    memcpy(digits, &high, 8);
+    memcpy(digits + 8, &low, 8);
     int n = (67 - __builtin_clzll(pid.n | 1)) / 4;
     if (n < 5)
         n = 5;
-    uint64_t rest = pid.n;
-    for (int i = n; i-- > 0; rest >>= 4)
-        o[i] = digits[rest & 15];
+    buf[0] = '{';
+    copy_bytes(buf + 1, host, host_len);
+    char *o = buf + 1 + host_len;
+    memcpy(o, "|0x", 3);
+    o += 3;
+    copy_bytes(o, digits + 16 - n, (size_t)n);
     o[n] = '}';
     o[n + 1] = '\0';
     return (size_t)(o + n + 1 - buf);
@@ -147,6 +164,19 @@ static unsigned digit_value(char c) {
     return i < sizeof alpha ? (unsigned)alpha[i] : 16;
 }
 
+struct pid pid_parse_digits(const char *d, size_t count) {
+    if (count < 5 || count > 16 || (count > 5 && *d == '0'))
+        return (struct pid){0};
+    uint64_t n = 0;
+    unsigned bad = 0;
+    for (const char *end = d + count; d < end; d++) {
+        unsigned v = digit_value(*d);
+        bad |= v;
+        n = n << 4 | (v & 15);
+    }
+    return (struct pid){bad & 16 ? 0 : n};
+}
+
 struct pid pid_parse(const char *s, size_t len, const char **host, size_t *host_len) {
     const struct pid none = {0};
     if (len < 10 || s[0] != '{' || s[len - 1] != '}')
@@ -154,20 +184,7 @@ struct pid pid_parse(const char *s, size_t len, const char **host, size_t *host_
     const char *bar = memrchr(s + 1, '|', len - 2);
     if (!bar || bar[1] != '0' || bar[2] != 'x')
         return none;
-    const char *d = bar + 3, *end = s + len - 1;
-    size_t count = (size_t)(end - d);
-    if (count < 5 || count > 16 || (count > 5 && *d == '0'))
-        return none;
-    uint64_t n = 0;
-    unsigned bad = 0;
-    for (; d < end; d++) {
-        unsigned v = digit_value(*d);
-        bad |= v;
-        n = n << 4 | (v & 15);
-    }
-    if (bad & 16)
-        return none;
     *host = s + 1;
     *host_len = (size_t)(bar - s) - 1;
-    return (struct pid){n};
+    return pid_parse_digits(bar + 3, (size_t)(s + len - 1 - (bar + 3)));
 }

@@ -109,4 +109,7 @@ size_t pid_format(struct pid pid, const char *host, size_t host_len, char *buf);
  */
 struct pid pid_parse(const char *s, size_t len, const char **host, size_t *host_len);
 
+/* The same of the digits alone. */
+struct pid pid_parse_digits(const char *digits, size_t count);
+
 #endif

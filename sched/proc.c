@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "sched/host.h"
 #include "sched/names.h"
@@ -20,19 +21,18 @@ _Thread_local struct sched_thread *sched_self;
 
 /* --- finding and sending ---------------------------------------------------------------------------------- */
 
-static inline uint64_t word_at(const char *p) {
-    uint64_t v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-
-/* n >= 8: words, the last one first, since pids differ in their last digits. */
-static inline bool same_text(const char *a, const char *b, size_t n) {
-    if (word_at(a + n - 8) != word_at(b + n - 8))
+/* The text is one more of the memo's host: what is before the digits is the same then. */
+static bool read_digits(struct sched_thread *t, struct pid_memo *m, const char *text, size_t len) {
+    size_t before = m->digits;
+    if (!before || len <= before || len > sizeof m->text || text[len - 1] != '}' ||
+        !same_bytes(m->text, text, before))
         return false;
-    for (size_t i = 0; i + 8 < n; i += 8)
-        if (word_at(a + i) != word_at(b + i))
-            return false;
+    struct pid pid = pid_parse_digits(text + before, len - 1 - before);
+    if (pid_none(pid) || node_host_at(t->node, pid_host(pid)) != m->host)
+        return false;
+    m->pid = pid;
+    m->len = (uint8_t)len;
+    copy_bytes(m->text + before, text + before, len - before);
     return true;
 }
 
@@ -49,12 +49,14 @@ struct pid proc_lookup(struct sched_thread *t, const char *text, size_t len) {
         return names_lookup(t, text, len);
     /* Programs send to the same few processes again and again. The digit before the brace differs most. */
     struct pid_memo *m = &t->memos[(unsigned char)text[len > 1 ? len - 2 : 0] % PID_MEMOS];
-    if (m->len == len && same_text(m->text, text, len))
+    if ((m->len == len && same_bytes(m->text, text, len)) || read_digits(t, m, text, len))
         return m->pid;
     struct pid pid = read_pid(t, text, len);
     if (!pid_none(pid) && len <= sizeof m->text) {
         m->pid = pid;
+        m->host = node_host_at(t->node, pid_host(pid));
         m->len = (uint8_t)len;
+        m->digits = (uint8_t)((const char *)memrchr(text, 'x', len) + 1 - text);
         memcpy(m->text, text, len);
     }
     return pid;
@@ -74,7 +76,7 @@ bool proc_alive(struct sched_thread *t, struct pid to) {
 }
 
 /* Inside an epoch. Once for a process: senders that go on meanwhile must not fill the memory with orders to end. */
-static void kill_full(struct sched_thread *t, struct proc *p) {
+static __attribute__((cold)) void kill_full(struct sched_thread *t, struct proc *p) {
     if (atomic_exchange_explicit(&p->condemned, true,
                                  memory_order_relaxed)) /* only one sees false: no partner */
         return;
@@ -97,7 +99,8 @@ static void kill_full(struct sched_thread *t, struct proc *p) {
         msg_free(m);
 }
 
-enum send_status proc_post(struct sched_thread *t, struct pid to, struct msg *m) {
+/* next: whom it wakes runs before those that wait. */
+static inline enum send_status post(struct sched_thread *t, struct pid to, struct msg *m, bool next) {
     enum send_status status = SEND_OK;
     epoch_enter(&t->reader);
     struct proc *p = find(t, to);
@@ -117,7 +120,7 @@ enum send_status proc_post(struct sched_thread *t, struct pid to, struct msg *m)
         case MBOX_PUSHED:
             break;
         case MBOX_WOKEN:
-            host_wake(t, p, t->current != NULL);
+            host_wake(t, p, next);
             break;
         case MBOX_REFUSED:
             status = SEND_NOT_FOUND;
@@ -125,6 +128,10 @@ enum send_status proc_post(struct sched_thread *t, struct pid to, struct msg *m)
     }
     epoch_leave(&t->reader);
     return status;
+}
+
+enum send_status proc_post(struct sched_thread *t, struct pid to, struct msg *m) {
+    return post(t, to, m, t->current != NULL);
 }
 
 /* For signals that nobody waits for: what cannot be delivered is freed. */
@@ -481,11 +488,18 @@ static void drop_late(struct proc *p, struct msg *m) {
     }
 }
 
-/* Everybody who has to know. What is done before they are told, they can rely on. */
+/*
+ * Everybody who has to know. What is done before they are told, they can rely on. Who watches many processes that end in a row is
+ * to hear of several in one turn: it takes its place behind those that wait to run, if any do.
+ */
 static void tell_all(struct sched_thread *t, struct proc *p) {
     uint32_t at = 0;
-    for (struct pid q; pidset_next(&p->watchers, &at, &q);)
-        post_or_free(t, q, exit_note(p, MSG_EXIT));
+    bool next = t->current && t->worker && !runq_len(&t->worker->runq);
+    for (struct pid q; pidset_next(&p->watchers, &at, &q);) {
+        struct msg *m = exit_note(p, MSG_EXIT);
+        if (m && post(t, q, m, next) != SEND_OK)
+            msg_free(m);
+    }
     at = 0;
     for (struct pid q; pidset_next(&p->links, &at, &q);)
         post_or_free(t, q, p->failure ? exit_note(p, MSG_LINK_DOWN) : msg_signal(SIG_UNLINK, p->pid));
@@ -494,7 +508,7 @@ static void tell_all(struct sched_thread *t, struct proc *p) {
         post_or_free(t, q, msg_signal(SIG_DEMONITOR, p->pid));
 }
 
-static void finish(struct sched_thread *t, struct proc *p) {
+static __attribute__((noinline)) void finish(struct sched_thread *t, struct proc *p) {
     struct node *n = t->node;
     if (p->kill) {
         failure_release(p->failure);

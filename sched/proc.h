@@ -35,8 +35,9 @@ struct worker;
 /* A pid's text that was read lately; `len` 0: none. A cache line each. */
 struct pid_memo {
     struct pid pid;
-    uint8_t len;
-    char text[55];
+    struct host *host;   /* to compare with */
+    uint8_t len, digits; /* where its digits begin */
+    char text[46];
 };
 
 #define PID_MEMOS 8
@@ -103,8 +104,8 @@ struct proc {
     uint32_t flags;        /* enum proc_flag */
 
     uint32_t result_len;
-    char *result;            /* outcome: encoded value, from mem_alloc; NULL = none */
     struct failure *failure; /* outcome; NULL and ended: normal */
+    char *result;            /* outcome: encoded value, from mem_alloc; NULL = none */
     struct pidset links, monitors /* whom it watches */, watchers /* who watches it */;
     struct name_entry *names; /* guarded by the node's name lock, as the next one */
     uint32_t names_given;     /* names that it has registered, and that are held by whomever */

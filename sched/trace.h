@@ -93,9 +93,9 @@ struct traces {
 };
 
 /* Inside an epoch: `m` is about to be pushed to `to`. */
-void trace_note_post(struct sched_thread *t, struct proc *to, const struct msg *m);
-void trace_note_spawn(struct sched_thread *t, struct proc *p);
-void trace_note_exit(struct sched_thread *t, struct proc *p);
+void trace_note_post(struct sched_thread *t, struct proc *to, const struct msg *m) __attribute__((cold));
+void trace_note_spawn(struct sched_thread *t, struct proc *p) __attribute__((cold));
+void trace_note_exit(struct sched_thread *t, struct proc *p) __attribute__((cold));
 
 #define trace_any(n) __builtin_expect(atomic_load_explicit(&(n)->traces.count, memory_order_relaxed) != 0, 0)
 

@@ -282,6 +282,38 @@ Test(sched_host, who_is_woken_does_not_wait_for_all_that_are_new) {
     box_close(&b);
 }
 
+/* --- those that watch many -------------------------------------------------------------------------------------------- */
+
+static atomic_uint exits_seen, turns_taken;
+static void count_exit(struct actor *a, struct msg *m) {
+    atomic_fetch_add(&exits_seen, m->kind == MSG_EXIT);
+    msg_free(m);
+}
+static enum step spawn_watched(struct actor *a) {
+    static const struct actor_ops one_of_many = {.step = begin_once};
+    struct box b = {.node = sched_self->node, .host = a->p->host};
+    const struct spawn how = {.parent = a->p, .monitor = true};
+    if (a->ud) {
+        atomic_fetch_add(&turns_taken, 1);
+        return STEP_WAIT;
+    }
+    a->ud = a;
+    for (int i = 0; i < CROWD; i++)
+        actor_spawn(&b, &one_of_many, NULL, &how, NULL);
+    return STEP_WAIT;
+}
+
+Test(sched_host, who_watches_many_hears_of_several_in_one_turn) {
+    struct box b = box_open(1, NULL, NULL);
+    static const struct actor_ops parent = {.message = count_exit, .step = spawn_watched};
+    actor_spawn(&b, &parent, NULL, NULL, NULL);
+    AWAIT(atomic_load(&exits_seen) == CROWD);
+    AWAIT(all_parked(&b));
+    cr_expect(atomic_load(&turns_taken) < CROWD / 2, "%u turns for %d ends", atomic_load(&turns_taken),
+              CROWD);
+    box_close(&b);
+}
+
 static enum step go_on(struct actor *a) {
     return atomic_load(&go) ? STEP_EXIT : STEP_AGAIN;
 }

@@ -89,6 +89,11 @@ Test(sched_names, texts_of_pids_are_told_apart) {
                 cr_expect(pid_none(proc_lookup(sched_self, other, lens[i])), "byte %zu of %s", at, texts[i]);
             }
             cr_expect(pid_none(proc_lookup(sched_self, texts[i], lens[i] - 1)));
+            struct pid elsewhere = {puppets[i].pid.n ^ UINT64_C(1) << PID_SLOT_BITS};
+            cr_expect(pid_none(proc_lookup(sched_self, other, pid_format(elsewhere, "app:box", 7, other))),
+                      "of a host that is not app:box");
+            cr_expect(
+                pid_none(proc_lookup(sched_self, other, pid_format(puppets[i].pid, "app:bxx", 7, other))));
             cr_expect(pid_eq(proc_lookup(sched_self, texts[i], lens[i]), puppets[i].pid));
         }
     box_close(&b);
