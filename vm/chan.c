@@ -22,12 +22,25 @@ static void push_value_table(lua_State *L, int idx) {
 
 /* --- making ------------------------------------------------------------------------------------------------------ */
 
-struct chan *chan_new(lua_State *L, enum chan_kind kind, uint32_t cap) {
-    struct chan *ch = vtype_new(L, VTYPE_CHANNEL, sizeof *ch);
+static struct chan *make(lua_State *L, enum chan_kind kind, size_t more) {
+    struct chan *ch = vtype_new(L, VTYPE_CHANNEL, sizeof *ch + more);
     ch->kind = (uint8_t)kind;
-    ch->cap = cap;
     ch->receivers_end = &ch->receivers;
     ch->senders_end = &ch->senders;
+    return ch;
+}
+
+struct chan *chan_new_topic(lua_State *L, const char *topic, size_t len, uint32_t hash) {
+    struct chan *ch = make(L, CHAN_TOPIC, len);
+    ch->topic = memcpy(ch + 1, topic, len);
+    ch->topic_len = (uint16_t)len;
+    ch->topic_hash = hash;
+    return ch;
+}
+
+struct chan *chan_new(lua_State *L, enum chan_kind kind, uint32_t cap) {
+    struct chan *ch = make(L, kind, 0);
+    ch->cap = cap;
     if (kind == CHAN_LOCAL) {
         lua_createtable(L, 1, 0);
         lua_setfenv(L, -2);
@@ -544,7 +557,7 @@ static bool push_element(lua_State *co, struct vstate *vs, struct task *t) {
     }
 }
 
-static int receive_anew(lua_State *co, struct vstate *vs, struct task *t) {
+static __attribute__((cold)) int receive_anew(lua_State *co, struct vstate *vs, struct task *t) {
     t->msg = msgq_take(&t->wake_chan->queue);
     if (!t->msg) {
         enqueue(&t->one, t, t->wake_chan, false, 0);
@@ -554,7 +567,7 @@ static int receive_anew(lua_State *co, struct vstate *vs, struct task *t) {
     return chan_push_wake(co, vs, t);
 }
 
-static int select_anew(lua_State *co, struct vstate *vs, struct task *t) {
+static __attribute__((cold)) int select_anew(lua_State *co, struct vstate *vs, struct task *t) {
     luaL_checkstack(co, LUA_MINSTACK, "select");
     anchor_push(co, vs);
     lua_rawgeti(co, -1, t->hold);

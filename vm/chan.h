@@ -14,6 +14,9 @@
 /* Pushes a new channel. Raises without memory. */
 struct chan *chan_new(lua_State *L, enum chan_kind kind, uint32_t cap);
 
+/* The same of kind CHAN_TOPIC; len > 0 bytes of the topic, which are copied, and their msg_hash. */
+struct chan *chan_new_topic(lua_State *L, const char *topic, size_t len, uint32_t hash);
+
 /* Keeps the channel at the top of the stack alive until the process ends. */
 void chan_anchor(lua_State *L, struct vstate *vs, struct chan *ch);
 

@@ -287,11 +287,3 @@ void vm_install(struct vm *vm, struct vm_code *c) {
     pthread_mutex_unlock(&vm->code_lock);
     vm_code_release(old);
 }
-
-struct ventry *ventry_find(struct vm *vm, const char *id, size_t len) {
-    struct vm_code *c = pool_code(vm);
-    struct ventry *e = NULL;
-    if (c)
-        HASH_FIND(hh, c->entries, id, len, e);
-    return e;
-}

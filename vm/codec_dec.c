@@ -257,7 +257,25 @@ static inline size_t unpack(lua_State *L, const char *data, size_t len) {
 #endif
 }
 
+/* What most messages are: one number, which is no NaN, or one short string. */
+static inline bool push_plain(lua_State *L, const char *data, size_t len) {
+    unsigned tag = (unsigned char)*data;
+    if (tag == TAG_NUMBER && len == NUMBER_SIZE) {
+        double number;
+        memcpy(&number, data + 1, sizeof number);
+        if (number == number)
+            lua_pushnumber(L, number);
+        return number == number;
+    }
+    if (tag < TAG_SHORT || len != 1 + tag - TAG_SHORT)
+        return false;
+    lua_pushlstring(L, data + 1, len - 1);
+    return true;
+}
+
 bool codec_decode(lua_State *L, const char *data, size_t len) {
+    if (len > 0 && push_plain(L, data, len))
+        return true;
     int top = lua_gettop(L);
     if (len > 0 && codec_is_packed((unsigned char)*data)) {
         if (unpack(L, data, len) == len)

@@ -5,6 +5,7 @@
 #include <lua.h>
 
 #include "base/alloc.h"
+#include "base/bytes.h"
 #include "vm/codec_fmt.h"
 #include "vm/state.h"
 #include "vm/vstate.h"
@@ -79,7 +80,7 @@ static inline __attribute__((always_inline)) char *put_string(struct enc *e, cha
         if (!w)
             return NULL;
         *w = (char)(TAG_SHORT + len);
-        copy_short(w + 1, s, len);
+        copy_bytes(w + 1, s, len);
         return w + 1 + len;
     }
     w = need(e, w, LONG_HEAD + len);

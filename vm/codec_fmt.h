@@ -144,30 +144,6 @@ static inline uint32_t get_u32(const char *from) {
     return v;
 }
 
-/* memcpy for the few bytes of a key or a word: two overlapping moves instead of a call. */
-static inline void copy_short(char *to, const char *from, size_t n) {
-    if (n > 16) {
-        memcpy(to, from, n);
-    } else if (n >= 8) {
-        uint64_t a, b;
-        memcpy(&a, from, 8);
-        memcpy(&b, from + n - 8, 8);
-        memcpy(to, &a, 8);
-        memcpy(to + n - 8, &b, 8);
-    } else if (n >= 4) {
-        uint32_t a, b;
-        memcpy(&a, from, 4);
-        memcpy(&b, from + n - 4, 4);
-        memcpy(to, &a, 4);
-        memcpy(to + n - 4, &b, 4);
-    } else if (n > 0) {
-        char a = from[0], b = from[n >> 1], c = from[n - 1];
-        to[0] = a;
-        to[n >> 1] = b;
-        to[n - 1] = c;
-    }
-}
-
 static inline char *put_number(char *to, double d) {
     *to = TAG_NUMBER;
     memcpy(to + 1, &d, sizeof d);

@@ -14,7 +14,9 @@
 
 #include <lua.h>
 
+#include "base/bytes.h"
 #include "vm/codec_fmt.h"
+#include "vm/stack.h"
 
 /* Valid while the value stays on the stack. */
 struct codec_scalar {
@@ -24,18 +26,18 @@ struct codec_scalar {
     unsigned char tag;
 };
 
-/* The bytes that the value at `idx` takes when encoded; 0 when it is none of these types. */
+/* The bytes that the value at `idx` > 0 takes when encoded; 0 when it is none of these types. */
 static inline size_t codec_scalar_size(lua_State *L, int idx, struct codec_scalar *s) {
     s->string = NULL;
-    switch (lua_type(L, idx)) {
-    case LUA_TNUMBER:
+    if (stack_number(L, idx, &s->number)) {
         s->tag = TAG_NUMBER;
-        s->number = lua_tonumber(L, idx);
         return NUMBER_SIZE;
-    case LUA_TSTRING:
-        s->string = lua_tolstring(L, idx, &s->len);
+    }
+    if ((s->string = stack_string(L, idx, &s->len))) {
         s->tag = (unsigned char)(s->len <= SHORT_MAX ? TAG_SHORT + s->len : TAG_LONG);
         return s->tag == TAG_LONG ? LONG_HEAD + s->len : 1 + s->len;
+    }
+    switch (lua_type(L, idx)) {
     case LUA_TBOOLEAN:
         s->tag = lua_toboolean(L, idx) ? TAG_TRUE : TAG_FALSE;
         return 1;
@@ -56,7 +58,7 @@ static inline void codec_scalar_put(const struct codec_scalar *s, char *to) {
         put_u32(to, (uint32_t)s->len);
         memcpy(to + 4, s->string, s->len);
     } else if (s->string) {
-        copy_short(to, s->string, s->len);
+        copy_bytes(to, s->string, s->len);
     }
 }
 

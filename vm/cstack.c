@@ -13,9 +13,7 @@
 static _Thread_local char *stack_floor;
 #endif
 
-void cstack_enter(void) {
-    if (stack_floor)
-        return;
+static __attribute__((cold, noinline)) void find_floor(void) {
     pthread_attr_t attr;
     void *base;
     size_t size;
@@ -24,6 +22,11 @@ void cstack_enter(void) {
     if (pthread_attr_getstack(&attr, &base, &size) == 0 && size > RESERVE)
         stack_floor = (char *)base + RESERVE;
     pthread_attr_destroy(&attr);
+}
+
+void cstack_enter(void) {
+    if (!stack_floor)
+        find_floor();
 }
 
 bool cstack_low(void) {

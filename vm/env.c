@@ -96,7 +96,7 @@ void base_open_standard(lua_State *L, const char *name) {
 }
 
 void env_push_real_at(lua_State *L, int index) {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, REG_LIBS);
+    stack_push_slot(L, REG_LIBS);
     lua_rawgeti(L, -1, index + 1);
     if (lua_type(L, -1) != LUA_TTABLE) {
         const struct vlib *lib = vlib_all[index];
@@ -147,7 +147,7 @@ static void restore_strings(lua_State *L, struct vstate *vs) {
 }
 
 void env_push_proxy_meta(lua_State *L, int index) {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, REG_LIB_METAS);
+    stack_push_slot(L, REG_LIB_METAS);
     lua_rawgeti(L, -1, index + 1);
     if (lua_type(L, -1) != LUA_TTABLE) {
         lua_settop(L, -2);
@@ -166,6 +166,7 @@ void env_push_proxy_meta(lua_State *L, int index) {
             lua_setfield(L, -3, "__call");
             lua_settop(L, -2);
         }
+        stack_seal(L);
         lua_pushvalue(L, -1);
         lua_rawseti(L, -3, index + 1);
     }
@@ -179,13 +180,13 @@ static void push_proxy(lua_State *L, int index) {
 }
 
 void env_push_loaded(lua_State *L) {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, REG_LOADED);
+    stack_push_slot(L, REG_LOADED);
     if (lua_type(L, -1) == LUA_TTABLE)
         return;
     lua_settop(L, -2);
     lua_createtable(L, 0, 4);
     lua_pushvalue(L, -1);
-    lua_rawseti(L, LUA_REGISTRYINDEX, REG_LOADED);
+    stack_pop_slot(L, REG_LOADED);
 }
 
 int env_module(const char *name) {
@@ -270,7 +271,7 @@ static void push_rawset(lua_State *L, struct vstate *vs) {
 
 /* Keeps the value on top of the stack in the process' environment, as its global `key` (a stack index). */
 static void keep_global(lua_State *L, int key) {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, REG_ENV);
+    stack_push_slot(L, REG_ENV);
     lua_pushvalue(L, key);
     lua_pushvalue(L, -3);
     lua_rawset(L, -3);
@@ -284,7 +285,7 @@ static int base_lookup(lua_State *L) {
     struct vstate *vs = vstate_of(L);
     const char *key = lua_tostring(L, 2);
     if (strcmp(key, "_G") == 0) {
-        lua_rawgeti(L, LUA_REGISTRYINDEX, REG_ENV);
+        stack_push_slot(L, REG_ENV);
         return 1;
     }
     if (vs->wippy &&
@@ -328,7 +329,7 @@ _Static_assert(REG_LAST <= 40, "scripts/build-luajit gives the registry room for
 void env_open(lua_State *L) {
     for (int i = 1; i < REG_LAST; i++) {
         lua_pushboolean(L, 0);
-        lua_rawseti(L, LUA_REGISTRYINDEX, i);
+        stack_pop_slot(L, i);
     }
     static const char *const words[] = {
 #define WORD_TEXT(name, text) text,
@@ -337,7 +338,7 @@ void env_open(lua_State *L) {
     };
     for (int i = 0; i < WORD_COUNT; i++) {
         lua_pushstring(L, words[i]);
-        lua_rawseti(L, LUA_REGISTRYINDEX, REG_WORDS + i);
+        stack_pop_slot(L, REG_WORDS + i);
     }
     lua_createtable(L, 0, 0); /* base */
     lua_createtable(L, 0, 1);
@@ -349,12 +350,12 @@ void env_open(lua_State *L) {
     lua_setfield(L, -2, "__index");
     lua_pushstring(L, "environment");
     lua_setfield(L, -2, "__metatable");
-    lua_rawseti(L, LUA_REGISTRYINDEX, REG_ENV_META);
-    lua_rawseti(L, LUA_REGISTRYINDEX, REG_BASE);
+    stack_pop_slot(L, REG_ENV_META);
+    stack_pop_slot(L, REG_BASE);
     lua_createtable(L, 0, 0);
-    lua_rawseti(L, LUA_REGISTRYINDEX, REG_LIBS);
+    stack_pop_slot(L, REG_LIBS);
     lua_createtable(L, 0, 0);
-    lua_rawseti(L, LUA_REGISTRYINDEX, REG_LIB_METAS);
+    stack_pop_slot(L, REG_LIB_METAS);
     lua_pushliteral(L, "");
     lua_createtable(L, 0, 4);
     lua_pushcclosure(L, string_method, 0);
@@ -373,26 +374,26 @@ void env_begin(lua_State *L) {
     if (vs->strings != (vs->wippy ? STRINGS_WIPPY : STRINGS_PLAIN))
         restore_strings(L, vs);
     lua_createtable(L, 0, 0);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, REG_ENV_META);
+    stack_push_slot(L, REG_ENV_META);
     lua_setmetatable(L, -2);
     lua_pushvalue(L, -1);
-    lua_rawseti(L, LUA_REGISTRYINDEX, REG_ENV);
+    stack_pop_slot(L, REG_ENV);
 }
 
 static void forget(lua_State *L, int slot) {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, slot);
+    stack_push_slot(L, slot);
     bool set = lua_type(L, -1) == LUA_TTABLE;
     lua_settop(L, -2);
     if (set) {
         lua_pushboolean(L, 0);
-        lua_rawseti(L, LUA_REGISTRYINDEX, slot);
+        stack_pop_slot(L, slot);
     }
 }
 
 void env_end(lua_State *L, struct vstate *vs) {
     forget(L, REG_ANCHOR);
     forget(L, REG_LOADED);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, REG_ENV);
+    stack_push_slot(L, REG_ENV);
     lua_pushnil(L);
     if (lua_type(L, -2) == LUA_TTABLE && lua_next(L, -2)) {
         vs->env_clean = false;
@@ -406,13 +407,13 @@ void env_end(lua_State *L, struct vstate *vs) {
 /* --- anchor -------------------------------------------------------------------------------------------------------------- */
 
 void anchor_push(lua_State *L, struct vstate *vs) {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, REG_ANCHOR);
+    stack_push_slot(L, REG_ANCHOR);
     if (lua_type(L, -1) == LUA_TTABLE)
         return;
     lua_settop(L, -2);
     lua_createtable(L, 4, 0);
     lua_pushvalue(L, -1);
-    lua_rawseti(L, LUA_REGISTRYINDEX, REG_ANCHOR);
+    stack_pop_slot(L, REG_ANCHOR);
 }
 
 int anchor_take(lua_State *L, struct vstate *vs) {

@@ -36,7 +36,7 @@ void env_push_proxy_meta(lua_State *L, int index);
 void env_where(lua_State *L, int level);
 
 /* As luaL_error, with that place. */
-int env_raise(lua_State *L, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int env_raise(lua_State *L, const char *fmt, ...) __attribute__((cold, format(printf, 2, 3)));
 
 /* Pushes the compiled chunk of the prelude's part vm/lua/NAME.lua. Raises when there is none. */
 void env_push_prelude(lua_State *L, const char *name);

@@ -30,16 +30,19 @@ void errobj_own(lua_State *L, struct verror *e, struct failure *f);
 
 /* Pushes an object with a formatted message. */
 void errobj_pushf(lua_State *L, enum errkind kind, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+    __attribute__((cold, format(printf, 3, 4)));
 
 /* `return errobj_nil(L, ERRKIND_INVALID, "...")`: pushes nil and the object, returns 2. */
-int errobj_nil(lua_State *L, enum errkind kind, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int errobj_nil(lua_State *L, enum errkind kind, const char *fmt, ...)
+    __attribute__((cold, format(printf, 3, 4)));
 
 /* The same with false. */
-int errobj_false(lua_State *L, enum errkind kind, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int errobj_false(lua_State *L, enum errkind kind, const char *fmt, ...)
+    __attribute__((cold, format(printf, 3, 4)));
 
 /* Raises the object. */
-int errobj_raise(lua_State *L, enum errkind kind, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int errobj_raise(lua_State *L, enum errkind kind, const char *fmt, ...)
+    __attribute__((cold, format(printf, 3, 4)));
 
 /*
  * Writes the traceback of L from `level` on (0: the running function) to buf, NUL-terminated and cut at cap, and returns

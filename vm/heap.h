@@ -69,6 +69,6 @@ void heap_hold(struct vstate *vs, struct msg *m);
 size_t heap_release(struct vstate *vs, struct msg *m);
 
 /* The collector works as usual again: a process that was near its limit is not any more. Inside the process. */
-void heap_relax(struct vstate *vs);
+void heap_relax(struct vstate *vs) __attribute__((cold));
 
 #endif

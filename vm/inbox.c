@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/bytes.h"
 #include "vm/bus.h"
 #include "vm/call.h"
 #include "vm/chan.h"
@@ -17,9 +18,13 @@
 
 /* --- routing ------------------------------------------------------------------------------------------------------- */
 
+static bool is_topic(const struct chan *ch, const char *topic, size_t len, uint32_t hash) {
+    return ch->topic_hash == hash && ch->topic_len == len && same_bytes(ch->topic, topic, len);
+}
+
 static struct chan *find_topic(struct vstate *vs, const char *topic, size_t len, uint32_t hash) {
     for (struct chan *ch = vs->topics; ch; ch = ch->next_topic)
-        if (ch->topic_hash == hash && ch->topic_len == len && memcmp(ch->topic, topic, len) == 0)
+        if (is_topic(ch, topic, len, hash))
             return ch;
     return NULL;
 }
@@ -27,7 +32,7 @@ static struct chan *find_topic(struct vstate *vs, const char *topic, size_t len,
 static void remember_topic(struct vstate *vs, const struct msg *m) {
     char *to = vs->topics_seen[vs->topic_at++ % VSTATE_TOPICS];
     size_t n = m->topic_len < VSTATE_TOPIC_MAX - 1 ? m->topic_len : VSTATE_TOPIC_MAX - 1;
-    memcpy(to, m->bytes, n);
+    copy_bytes(to, m->bytes, n);
     to[n] = '\0';
 }
 
@@ -136,7 +141,6 @@ static void drop(struct vstate *vs, struct msgq *q) {
 void inbox_drop_all(struct vstate *vs) {
     for (struct chan *ch = vs->topics; ch; ch = ch->next_topic) {
         drop(vs, &ch->queue);
-        mem_free(ch->topic);
         ch->topic = NULL;
     }
     if (vs->inbox)
@@ -214,8 +218,10 @@ void inbox_push_element(lua_State *L, struct vstate *vs, struct chan *ch, struct
         vstate_consumed(vs, vs->in_hand);
     /* What raises here (no memory) leaves `m` to the next one, or to the end of the process. */
     vs->in_hand = m;
-    luaL_checkstack(L, 8, "message");
-    if (ch->kind == CHAN_EVENTS) {
+    stack_check(L, 8, "message");
+    if (ch->kind == CHAN_TOPIC && !ch->full_messages) {
+        push_payload(L, m);
+    } else if (ch->kind == CHAN_EVENTS) {
         push_event(L, vs, m);
     } else if (ch->kind == CHAN_TIMER) {
         vtimer_push_element(L, m);
@@ -237,8 +243,7 @@ void inbox_push_element(lua_State *L, struct vstate *vs, struct chan *ch, struct
 static void claim(struct vstate *vs, struct msgq *from, struct chan *ch) {
     struct msgq rest = {0};
     for (struct msg *m; (m = msgq_take(from));)
-        if (!ch->topic || (m->topic_hash == ch->topic_hash && m->topic_len == ch->topic_len &&
-                           memcmp(m->bytes, ch->topic, ch->topic_len) == 0))
+        if (!ch->topic || is_topic(ch, m->bytes, m->topic_len, m->topic_hash))
             chan_arrive(vs, ch, m);
         else
             msgq_add(&rest, m);
@@ -271,15 +276,8 @@ int inbox_listen(lua_State *L) {
         chan_push(L, vs, ch);
         return 1;
     }
-    ch = chan_new(L, CHAN_TOPIC, 0);
+    ch = chan_new_topic(L, topic, len, hash);
     chan_anchor(L, vs, ch);
-    if (heap_charge(vs, len))
-        ch->topic = mem_alloc(len);
-    if (!ch->topic)
-        return luaL_error(L, "not enough memory");
-    memcpy(ch->topic, topic, len);
-    ch->topic_len = (uint16_t)len;
-    ch->topic_hash = hash;
     ch->full_messages = messages;
     ch->next_topic = vs->topics;
     vs->topics = ch;
@@ -302,8 +300,6 @@ int inbox_unlisten(lua_State *L) {
     for (struct chan **at = &vs->topics; *at; at = &(*at)->next_topic)
         if (*at == ch) {
             *at = ch->next_topic;
-            mem_free(ch->topic);
-            vs->charged -= ch->topic_len;
             ch->topic = NULL;
             hand_back(vs, &ch->queue);
             chan_close(vs, ch);

@@ -120,12 +120,12 @@ static int open_entry(lua_State *L) {
     struct vstate *vs = vstate_of(L);
     const struct ventry *e = vs->entry;
     lua_pushstring(L, e->method);
-    lua_rawseti(L, LUA_REGISTRYINDEX, REG_METHOD);
+    stack_pop_slot(L, REG_METHOD);
     if (imports_cdata(vs->vm, e)) /* now, while no limit can stop it half-way */
         cdata_open(L);
     if (cdata_load(L, e->bytecode, e->bytecode_len, e->chunk_name) != 0)
         return lua_error(L);
-    lua_rawseti(L, LUA_REGISTRYINDEX, REG_CHUNK);
+    stack_pop_slot(L, REG_CHUNK);
     return 0;
 }
 
@@ -404,7 +404,7 @@ void life_consider_jit(struct vstate *vs, bool interrupted) {
 
 void life_open(lua_State *L, struct vstate *vs) {
     task_init_main(L, vs);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, REG_CHUNK);
+    stack_push_slot(L, REG_CHUNK);
     if (!vs->env_clean) {
         env_begin(L);
         lua_setfenv(L, -2);
@@ -438,8 +438,8 @@ void life_begin(struct vstate *vs, struct proc *p) {
 static void clear(lua_State *L, struct vstate *vs) {
     env_end(L, vs);
     if (!vs->env_clean) { /* the chunk is not to keep alive what the process has left in its globals */
-        lua_rawgeti(L, LUA_REGISTRYINDEX, REG_CHUNK);
-        lua_rawgeti(L, LUA_REGISTRYINDEX, REG_BASE);
+        stack_push_slot(L, REG_CHUNK);
+        stack_push_slot(L, REG_BASE);
         lua_setfenv(L, -2);
         lua_settop(L, -2);
     }
@@ -448,7 +448,7 @@ static void clear(lua_State *L, struct vstate *vs) {
         lua_settop(co, 0);
     } else if (co) {
         lua_pushboolean(L, 0);
-        lua_rawseti(L, LUA_REGISTRYINDEX, REG_MAIN);
+        stack_pop_slot(L, REG_MAIN);
     }
     if (vs->memory > vs->baseline + GROWTH_KEPT)
         heap_collect(vs, LUA_GCCOLLECT, 0);

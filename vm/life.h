@@ -33,6 +33,6 @@ void life_end(struct vstate *vs);
 
 /* Turns machine code on for a state that runs much, as the host's `jit` and the room for code allow. `interrupted`: its process
  * has just used up a slice; otherwise the coarse clock moved while it ran. */
-void life_consider_jit(struct vstate *vs, bool interrupted);
+void life_consider_jit(struct vstate *vs, bool interrupted) __attribute__((noinline));
 
 #endif

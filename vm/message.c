@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
 #include "vm/base.h"
 #include "vm/codec.h"
 #include "vm/payload.h"
@@ -32,7 +33,7 @@ void message_push(lua_State *L, const struct msg *m) {
     o->from = m->from;
     o->data_len = m->data_len;
     o->topic_len = m->topic_len;
-    memcpy(o->bytes, m->bytes, len);
+    copy_bytes(o->bytes, m->bytes, len);
 }
 
 static int message_from(lua_State *L) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/bytes.h"
 #include "sched/names.h"
 #include "vm/call.h"
 #include "vm/codec_scalar.h"
@@ -76,7 +77,7 @@ static struct msg *user_message(struct vstate *vs, const char *topic, size_t top
         return NULL;
     m->from = vs->proc->pid;
     m->topic_hash = msg_hash(topic, topic_len);
-    memcpy(m->bytes, topic, topic_len);
+    copy_bytes(m->bytes, topic, topic_len);
     return m;
 }
 
@@ -124,8 +125,8 @@ static struct msg *encode_message(lua_State *L, struct vstate *vs, const char *t
 static int process_send(lua_State *L) {
     struct vstate *vs = vstate_of(L);
     size_t dest_len, topic_len;
-    const char *dest = luaL_checklstring(L, 1, &dest_len);
-    const char *topic = luaL_checklstring(L, 2, &topic_len);
+    const char *dest = stack_check_string(L, 1, &dest_len);
+    const char *topic = stack_check_string(L, 2, &topic_len);
     if (topic_len == 0 || topic[0] == '@')
         return topic_len
                  ? errobj_false(L, ERRKIND_INVALID,

@@ -12,7 +12,7 @@ static int real_table(lua_State *L) {
 }
 
 static int environment(lua_State *L) {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, REG_ENV);
+    stack_push_slot(L, REG_ENV);
     return 1;
 }
 

@@ -1,12 +1,16 @@
 #include "vm/pool.h"
 
+#include <string.h>
+
 #include "base/alloc.h"
+#include "base/bytes.h"
 #include "sched/os.h"
 #include "vm/life.h"
 #include "vm/vm_impl.h"
 
 #define MAGAZINE 32
 #define MAGAZINES 512      /* per worker; entries whose serials collide displace each other */
+#define FOUND 16           /* entries that a worker finds without the set's hash table */
 #define SWEPT_AT_ONCE 4    /* states closed beside a spawn or an end, 5 µs each */
 #define TRIMMED_AT_ONCE 32 /* and by a worker that has nothing to do */
 
@@ -21,6 +25,7 @@ struct worker_pool {
     struct vm *vm; /* NULL: nothing was ever put in */
     /* References: what pool_code gave last, and another before, of which the caller may still have something in hand. */
     struct vm_code *code, *before;
+    struct ventry *found[FOUND]; /* in `code`, lately */
     /* In no magazine are states of entries that were retired before this generation of the code; on the way to `target`,
      * `swept` slots have been looked at. */
     unsigned generation, target, swept;
@@ -277,6 +282,7 @@ static struct vm_code *change_code(struct vm *vm, struct worker_pool *pool) {
         vm_code_release(pool->before);
         pool->before = pool->code;
         pool->code = c;
+        memset(pool->found, 0, sizeof pool->found);
     }
     return c;
 }
@@ -289,6 +295,22 @@ struct vm_code *pool_code(struct vm *vm) {
         return c;
     struct worker_pool *pool = pool_of(w);
     return pool && pool->code == c ? c : change_code(vm, pool);
+}
+
+struct ventry *ventry_find(struct vm *vm, const char *id, size_t len) {
+    struct vm_code *c = pool_code(vm);
+    if (!c || !len)
+        return NULL;
+    struct worker_pool *pool = sched_self->worker ? sched_self->worker->user : NULL;
+    struct ventry **found =
+        pool && pool->code == c ? &pool->found[((unsigned char)id[len - 1] + len) % FOUND] : NULL;
+    if (found && *found && (*found)->id_len == len && same_bytes((*found)->id, id, len))
+        return *found;
+    struct ventry *e = NULL;
+    HASH_FIND(hh, c->entries, id, len, e);
+    if (found && e)
+        *found = e;
+    return e;
 }
 
 void pool_worker_ended(struct worker *w) {

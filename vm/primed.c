@@ -43,8 +43,8 @@ static void note_names(lua_State *L, struct draft *d, enum what what, int index,
 }
 
 static void note_modules(lua_State *L, struct draft *d) {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, REG_LIBS);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, REG_LIB_METAS);
+    stack_push_slot(L, REG_LIBS);
+    stack_push_slot(L, REG_LIB_METAS);
     for (int i = 0; vlib_all[i]; i++) {
         if (vlib_all[i] == &vlib_math)
             continue; /* its random numbers are an object: no state that has one can be copied */
@@ -63,7 +63,7 @@ static void note_modules(lua_State *L, struct draft *d) {
 
 static void note_types(lua_State *L, struct draft *d) {
     for (int type = 1; type < VTYPE_COUNT; type++) {
-        lua_rawgeti(L, LUA_REGISTRYINDEX, type);
+        stack_push_slot(L, type);
         if (lua_type(L, -1) == LUA_TTABLE) {
             note(d, TYPE, type, "");
             lua_getfield(L, -1, "__index");
@@ -79,7 +79,7 @@ struct primed *primed_of(lua_State *L) {
     struct draft d = {0};
     note_types(L, &d);
     note_modules(L, &d);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, REG_BASE);
+    stack_push_slot(L, REG_BASE);
     note_names(L, &d, BASE, 0, false);
     lua_settop(L, -2);
     struct primed *p = d.len ? mem_alloc(sizeof *p + d.len) : NULL;
@@ -110,7 +110,7 @@ static void make(lua_State *L, enum what what, int index, const char *name) {
         }
         break;
     case BASE:
-        lua_rawgeti(L, LUA_REGISTRYINDEX, REG_BASE);
+        stack_push_slot(L, REG_BASE);
         lua_getfield(L, -1, name);
     }
 }

@@ -48,7 +48,7 @@ static void push_library_env(lua_State *L, struct vstate *vs, const struct ventr
         if (env_push_module(L, lib->modules[i]))
             lua_setfield(L, -2, lib->modules[i]);
     lua_createtable(L, 0, 3);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, REG_ENV);
+    stack_push_slot(L, REG_ENV);
     lua_pushvalue(L, -1);
     lua_setfield(L, -3, "__index");
     lua_setfield(L, -2, "__newindex");
@@ -66,7 +66,7 @@ void require_push_chunk(lua_State *L, struct vstate *vs, const char *id) {
     if (has_lists(e))
         push_library_env(L, vs, e);
     else
-        lua_rawgeti(L, LUA_REGISTRYINDEX, REG_ENV);
+        stack_push_slot(L, REG_ENV);
     lua_setfenv(L, -2);
 }
 
@@ -190,7 +190,7 @@ static int require_note(lua_State *L) {
 
 bool require_push_trace(lua_State *L, lua_State *co) {
     int top = lua_gettop(L);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, REG_LOADED);
+    stack_push_slot(L, REG_LOADED);
     if (lua_type(L, -1) == LUA_TTABLE) {
         lua_rawgeti(L, -1, NOTE_TRACE);
         lua_rawgeti(L, -2, NOTE_THREAD);

@@ -222,7 +222,7 @@ bool spawn_prepare_main(struct proc *p) {
                               e->id, lua_typename(co, type), e->method));
     lua_settop(co, 1);
     if (type == LUA_TTABLE) {
-        lua_rawgeti(co, LUA_REGISTRYINDEX, REG_METHOD);
+        stack_push_slot(co, REG_METHOD);
         lua_rawget(co, 1);
         if (lua_type(co, -1) != LUA_TFUNCTION)
             return start_failed(p,

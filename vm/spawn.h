@@ -37,10 +37,10 @@ bool spawn_prepare_main(struct proc *p);
 void spawn_main_returned(struct proc *p, lua_State *co, int n);
 
 /* The error value on top of `co`'s stack becomes a failure (a new reference), with a traceback. */
-struct failure *spawn_failure_from(lua_State *co, struct vstate *vs, enum exit_how how);
+struct failure *spawn_failure_from(lua_State *co, struct vstate *vs, enum exit_how how) __attribute__((cold));
 
 /* The outcome of a process all of whose coroutines wait for each other, with where each of them does. */
-struct failure *spawn_deadlock(struct vstate *vs);
+struct failure *spawn_deadlock(struct vstate *vs) __attribute__((cold));
 
 extern const struct behaviour spawn_behaviour;
 

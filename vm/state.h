@@ -17,6 +17,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "vm/stack.h"
+
 struct proc;
 struct vstate;
 
@@ -80,12 +82,20 @@ void *vtype_new_plain(lua_State *L, enum vtype type, size_t size);
 
 /* The block when the value at `idx` is of `type`, else NULL. Never raises. */
 static inline void *vtype_test(lua_State *L, int idx, enum vtype type) {
-    struct vhead *h = lua_type(L, idx) == LUA_TUSERDATA ? lua_touserdata(L, idx) : NULL;
+    struct vhead *h = stack_userdata(L, idx);
     return h && h->type == (uint32_t)type ? h : NULL;
 }
 
-/* The same; raises "bad argument #n to 'f' (error expected, got x)" otherwise. */
-void *vtype_check(lua_State *L, int idx, enum vtype type);
+/* Raises "bad argument #n to 'f' (error expected, got x)"; typed as what lua_CFunctions return. */
+int vtype_wrong(lua_State *L, int idx, enum vtype type) __attribute__((cold));
+
+/* vtype_test that raises so. */
+static inline void *vtype_check(lua_State *L, int idx, enum vtype type) {
+    void *block = vtype_test(L, idx, type);
+    if (__builtin_expect(!block, 0))
+        vtype_wrong(L, idx, type);
+    return block;
+}
 
 /* The type's word, e.g. "channel". */
 const char *vtype_name(enum vtype type);

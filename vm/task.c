@@ -25,12 +25,12 @@
 /* --- states ------------------------------------------------------------------------------------------------------- */
 
 void task_init_main(lua_State *L, struct vstate *vs) {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, REG_MAIN);
+    stack_push_slot(L, REG_MAIN);
     lua_State *co = lua_tothread(L, -1);
     lua_settop(L, -2);
     if (!co) {
         co = lua_newthread(L);
-        lua_rawseti(L, LUA_REGISTRYINDEX, REG_MAIN);
+        stack_pop_slot(L, REG_MAIN);
     }
     vs->main.co = co;
 }
@@ -366,7 +366,7 @@ static enum step run_ready(struct proc *p, struct vstate *vs) {
     return tidy_wanted(vs) ? tidy_step(vs) : STEP_WAIT;
 }
 
-static void limit_failure(struct proc *p, struct vstate *vs) {
+static __attribute__((cold)) void limit_failure(struct proc *p, struct vstate *vs) {
     codec_scratch_recover();
     failure_release(p->failure);
     if (vs->over_host)
@@ -406,6 +406,15 @@ static void look_at_work(struct proc *p, struct vstate *vs, enum step s, int64_t
     }
 }
 
+/* Lua was out of memory outside of any coroutine. */
+static __attribute__((cold)) void step_failed(struct proc *p, struct vstate *vs) {
+    codec_scratch_recover();
+    vs->dirty = true;
+    worker_publish(sched_self->worker, NULL);
+    vs->current = NULL;
+    fail(p, failure_format(ERRKIND_INTERNAL, EXIT_RAISED, "not enough memory"));
+}
+
 enum step task_step(struct proc *p) {
     struct vstate *volatile vs = p->data;
     const int64_t tick = coarse_tick(vs);
@@ -416,12 +425,8 @@ enum step task_step(struct proc *p) {
     panic_enter(&here);
     if (setjmp(here.jump) == 0) {
         s = run_ready(p, vs);
-    } else { /* Lua was out of memory outside of any coroutine */
-        codec_scratch_recover();
-        vs->dirty = true;
-        worker_publish(sched_self->worker, NULL);
-        vs->current = NULL;
-        fail(p, failure_format(ERRKIND_INTERNAL, EXIT_RAISED, "not enough memory"));
+    } else {
+        step_failed(p, vs);
         s = STEP_EXIT;
     }
     panic_leave(&here);

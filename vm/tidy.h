@@ -23,7 +23,7 @@ static inline bool tidy_wanted(const struct vstate *vs) {
 
 /* Sets the timer, or collects for the rest of the slice. STEP_AGAIN: there is more to collect. May call the state's panic
  * function for want of memory. Outside of Lua code. */
-enum step tidy_step(struct vstate *vs);
+enum step tidy_step(struct vstate *vs) __attribute__((cold));
 
 /* Its timer has fired. Touches no Lua. */
 void tidy_due(struct vstate *vs);

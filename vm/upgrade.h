@@ -14,7 +14,7 @@
 int upgrade_process(lua_State *L);
 
 /* The step ended with vs->upgrade set: the new state moves in, the old one ends. true: the process goes on. */
-bool upgrade_commit(struct proc *p);
+bool upgrade_commit(struct proc *p) __attribute__((cold));
 
 /* The process ended before that. */
 void upgrade_forget(struct vstate *vs);

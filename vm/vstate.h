@@ -13,6 +13,7 @@
 
 #include <lua.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "sched/host.h"
@@ -128,25 +129,27 @@ struct vcall {
     bool asked;             /* the program monitors `pid`, too: the same in all calls that wait for it */
 };
 
+/* What each message touches comes first: struct vstate says why. */
 struct task {
-    struct task *next; /* in one list: ready, or cut */
-    struct task *all_next, **all_link;
-    lua_State *co;
     enum task_state state;
     enum wake_kind wake;
-    int nargs;
-    uint16_t wake_index;
+    lua_State *co;
     struct chan *wake_chan;
     struct msg *msg;
+    const char *raise; /* it is resumed with this error instead of values */
+    struct task *next; /* in one list: ready, or cut */
+    int hold; /* its slots in the anchor table: value or cases; + ANCHOR_CO; + ANCHOR_CHAN. 0: none yet */
+    uint16_t wake_index;
+    uint16_t many_n;
+    struct waiter one; /* plain receive and send */
+    uint16_t many_cap;
+    bool timed;          /* the sleep timer limits the wait for wait_pid */
+    int nargs;           /* WAKE_START */
+    struct waiter *many; /* select: `many_n` of them, from mem_alloc */
+    struct task *all_next, **all_link;
     struct pid wait_pid;      /* TASK_WAIT_PROC: who has to answer */
     enum wait_kind wait_what; /* and what of it is the answer */
-    bool timed;               /* the sleep timer limits that wait */
     struct vcall call;        /* waits while it is WAIT_END that has to come */
-    int hold; /* its slots in the anchor table: value or cases; + ANCHOR_CO; + ANCHOR_CHAN. 0: none yet */
-    const char *raise;   /* it is resumed with this error instead of values */
-    struct waiter one;   /* plain receive and send */
-    struct waiter *many; /* select: `many_n` of them, from mem_alloc */
-    uint16_t many_n, many_cap;
     struct vtimer *sleep;
 };
 
@@ -158,28 +161,28 @@ struct msgq {
     uint32_t n;
 };
 
-/* VTYPE_CHANNEL. */
+/* VTYPE_CHANNEL. What each message touches comes first. */
 struct chan {
     struct vhead head;
     uint8_t kind; /* enum chan_kind */
     bool closed;
-    bool full_messages;    /* elements are message objects */
-    bool has_table;        /* it has an environment table of its own */
+    bool full_messages; /* elements are message objects */
+    bool has_table;     /* it has an environment table of its own */
+    int anchor;         /* slot in the anchor table that keeps it alive, 0: none */
+    struct waiter *receivers, **receivers_end;
+    /* CHAN_TOPIC */
+    uint32_t topic_hash;
+    uint16_t topic_len;
+    const char *topic; /* behind the struct; NULL: it is not, or no longer, listened to */
+    struct chan *next_topic;
+    struct msgq queue; /* elements not decoded yet */
+    struct waiter *senders, **senders_end;
     uint32_t cap;          /* CHAN_LOCAL */
     uint32_t first, count; /* CHAN_LOCAL: ring of values in the environment table, from CHAN_VALUES on */
-    int anchor;            /* slot in the anchor table that keeps it alive, 0: none */
     union {
         struct vtimer *timer;   /* CHAN_TIMER: what feeds it; NULL: nothing any more */
         struct vfuture *future; /* CHAN_FUTURE */
     };
-    struct msgq queue; /* elements not decoded yet */
-    struct waiter *receivers, **receivers_end;
-    struct waiter *senders, **senders_end;
-    /* CHAN_TOPIC */
-    struct chan *next_topic;
-    uint32_t topic_hash;
-    uint16_t topic_len;
-    char *topic; /* mem_alloc */
 };
 
 /* Keys in a channel's environment table. */
@@ -201,13 +204,16 @@ struct tidy {
 #define VSTATE_TOPICS 4
 #define VSTATE_TOPIC_MAX 24
 
+/*
+ * A thousand processes that send to each other have left the caches whenever one of them runs: how many cache lines a message
+ * touches is what it takes then. The fields for that stand in the middle, on both sides of `proc`, in four lines.
+ */
 struct vstate {
     lua_State *L; /* the state's main thread; never runs user code */
-    size_t memory, memory_limit;
+    size_t memory_limit;
     size_t
         memory_mark; /* the next figure at which there is something to do: half the limit, then the limit; SIZE_MAX: none */
     struct vm *vm;
-    struct node *vm_node;
     struct ventry *entry;
     struct vstate *next; /* in a pool */
     size_t baseline;     /* memory when it was new */
@@ -216,56 +222,63 @@ struct vstate {
     struct codec_buf args; /* arguments, then the result; the memory is reused */
     struct more *more;     /* a second block, or NULL: vm/heap.c */
     uint32_t outside;      /* pieces of memory that do not lie in a block */
-    uint32_t kept;         /* bytes of such pieces that were freed and are kept: vm/heap.c */
-    uint32_t steps, ticks; /* dispatches, and those during which the coarse clock moved */
-    uint8_t strings;       /* enum strings: whose methods all strings have */
+    struct block block;
+    size_t memory_then; /* when over_memory was set */
+    uint32_t ticks;     /* dispatches during which the coarse clock moved */
+    size_t memory;
+    struct node *vm_node;
+    uint32_t steps;  /* dispatches */
+    uint32_t kept;   /* bytes of pieces outside of the blocks that were freed and are kept: vm/heap.c */
+    uint8_t strings; /* enum strings: whose methods all strings have */
     bool base_open, jit_on;
     bool env_clean;     /* REG_ENV is the chunk's environment and empty: as good as a new one */
     bool dirty;         /* never recycle */
     bool pictured;      /* it is made for a picture: its second block, too, is to begin with zeros */
     bool oversized;     /* pieces outside of the blocks may be larger than they are said to be: vm/heap.c */
     bool refuse_memory; /* the next request, once: the process has to end, see vm/preempt.c */
-    struct block block;
 
     /* From here on everything is the process', and zero when it begins. */
     struct proc *proc;
-    size_t memory_then; /* when over_memory was set */
-    size_t charged;     /* bytes outside of the state that count as its memory: heap_charge */
+    size_t charged; /* bytes outside of the state that count as its memory: heap_charge */
+    struct task *current;
+    struct task *ready, **ready_end;
+    struct task *tasks; /* all but main */
+    struct chan *topics;
+    uint64_t arrived;    /* MSG_USER so far; what each queue of them is in the order of */
+    struct msg *in_hand; /* being turned into a Lua value */
+    uint32_t turns;      /* how often it was run */
     bool wippy, over_memory, over_host /* the host's limit, not its own */;
     bool pressed;                /* the collector works hard, see vm/heap.c */
     bool preempted, blocked;     /* what just yielded was interrupted; was a blocking call */
     bool top_level;              /* its file runs, main has not begun */
+    bool upgrade_now, upgraded;  /* `upgrade` is to take over; this one took over */
+    uint8_t topic_at;            /* in topics_seen */
     volatile sig_atomic_t armed; /* the hook is set; by the preempt signal in this thread */
+    struct tidy tidy;
+    struct task main;
+
+    struct chan *inbox, *events;
+    struct msgq unclaimed;                             /* messages that nobody listens for yet */
+    char topics_seen[VSTATE_TOPICS][VSTATE_TOPIC_MAX]; /* the last received, for crash reports */
+    struct msgq early_events;
     volatile sig_atomic_t
         hook_changes; /* the hook is being set or taken away: the signal's handler keeps away */
     uint32_t timers, bus_subs, live_tasks;
     int anchor_next, anchor_free;
     unsigned arg_count;
-    uint8_t topic_at;
-    uint32_t turns; /* how often it was run */
-    struct tidy tidy;
-    enum step start_step;     /* what task_start_now saw */
-    struct proc *starting_in; /* the spawner, while the top level runs inside its spawn */
-
-    struct task main;
-    struct task *current;
-    struct task *ready, **ready_end;
-    struct task *tasks; /* all but main */
-    struct task *cut;   /* interrupted before their first blocking call, inside what spawned them */
-    struct chan *topics, *inbox, *events;
-    struct msgq unclaimed; /* messages that nobody listens for yet */
-    uint64_t arrived;      /* MSG_USER so far; what each queue of them is in the order of */
-    struct msgq early_events;
-    struct msg *in_hand;        /* being turned into a Lua value */
-    struct vtimer *timer_list;  /* all of this process */
-    struct pid starter;         /* whom to tell how the top level went; none: nobody waits */
-    struct vcontext *context;   /* NULL: none; vm/spawner.h */
-    struct vcall *calls;        /* those that wait */
-    struct vsub *subs;          /* on the bus */
-    bool upgrade_now, upgraded; /* `upgrade` is to take over; this one took over */
-    struct vstate *upgrade;     /* the state that takes the process over when this step ends */
-    char topics_seen[VSTATE_TOPICS][VSTATE_TOPIC_MAX]; /* the last received, for crash reports */
+    enum step start_step;      /* what task_start_now saw */
+    struct proc *starting_in;  /* the spawner, while the top level runs inside its spawn */
+    struct task *cut;          /* interrupted before their first blocking call, inside what spawned them */
+    struct vtimer *timer_list; /* all of this process */
+    struct pid starter;        /* whom to tell how the top level went; none: nobody waits */
+    struct vcontext *context;  /* NULL: none; vm/spawner.h */
+    struct vcall *calls;       /* those that wait */
+    struct vsub *subs;         /* on the bus */
+    struct vstate *upgrade;    /* the state that takes the process over when this step ends */
 };
+
+_Static_assert(offsetof(struct vstate, memory) % 64 == 0, "a cache line begins there");
+_Static_assert(offsetof(struct vstate, main.many_cap) == offsetof(struct vstate, memory) + 256, "four lines");
 
 /* --- small helpers shared by the files of vm ----------------------------------------------------------------- */
 
@@ -303,7 +316,7 @@ static inline void msgq_merge(struct msgq *to, struct msgq *from) {
 }
 
 static inline void vstate_push_word(lua_State *L, enum word w) {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, REG_WORDS + (int)w);
+    stack_push_slot(L, REG_WORDS + (int)w);
 }
 
 /* table[word] = the value on top of the stack, which is popped; the table is below it. */

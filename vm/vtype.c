@@ -87,12 +87,13 @@ static void make_meta(lua_State *L, enum vtype type) {
     lua_pushcclosure(L, generic_tostring, 0);
     lua_setfield(L, -2, "__tostring");
     add_functions(L, desc->meta); /* after the method table: an __index of its own replaces it */
+    stack_seal(L);
     lua_pushvalue(L, -1);
-    lua_rawseti(L, LUA_REGISTRYINDEX, (int)type);
+    stack_pop_slot(L, (int)type);
 }
 
 void vtype_push_meta(lua_State *L, enum vtype type) {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, (int)type);
+    stack_push_slot(L, (int)type);
     if (lua_type(L, -1) == LUA_TTABLE)
         return;
     lua_settop(L, -2);
@@ -119,10 +120,7 @@ void *vtype_new_plain(lua_State *L, enum vtype type, size_t size) {
     return vtype_new(L, type, size); /* the first one: there is no metatable yet */
 }
 
-void *vtype_check(lua_State *L, int idx, enum vtype type) {
-    void *block = vtype_test(L, idx, type);
-    if (block)
-        return block;
-    luaL_argerror(L, idx, lua_pushfstring(L, "%s expected, got %s", types[type].name, vtype_word(L, idx)));
-    return NULL; /* not reached: luaL_argerror raises */
+int vtype_wrong(lua_State *L, int idx, enum vtype type) {
+    return luaL_argerror(L, idx,
+                         lua_pushfstring(L, "%s expected, got %s", types[type].name, vtype_word(L, idx)));
 }

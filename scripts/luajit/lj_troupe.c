@@ -656,6 +656,58 @@ LUA_API void *luaJIT_newplain(lua_State *L, int slot, size_t size) {
     return uddata(ud);
 }
 
+/* --- arguments -------------------------------------------------------------------------------------------------------- */
+
+static LJ_AINLINE cTValue *tp_arg(lua_State *L, int arg) {
+    cTValue *o = L->base + arg - 1;
+    return LJ_LIKELY(o < L->top) ? o : niltv(L);
+}
+
+LUA_API const char *luaJIT_string(lua_State *L, int arg, size_t *len) {
+    cTValue *o = tp_arg(L, arg);
+    if (LJ_UNLIKELY(!tvisstr(o)))
+        return NULL;
+    *len = strV(o)->len;
+    return strVdata(o);
+}
+
+LUA_API int luaJIT_number(lua_State *L, int arg, double *number) {
+    cTValue *o = tp_arg(L, arg);
+    if (!tvisnum(o))
+        return 0;
+    *number = numV(o);
+    return 1;
+}
+
+LUA_API void *luaJIT_userdata(lua_State *L, int arg) {
+    cTValue *o = tp_arg(L, arg);
+    return LJ_LIKELY(tvisudata(o)) ? uddata(udataV(o)) : NULL;
+}
+
+LUA_API void luaJIT_pushslot(lua_State *L, int slot) {
+    cTValue *v = lj_tab_getint(tabV(registry(L)), slot);
+    copyTV(L, L->top, v ? v : niltv(L));
+    incr_top(L);
+}
+
+LUA_API void luaJIT_popslot(lua_State *L, int slot) {
+    GCtab *t = tabV(registry(L));
+    TValue *to = lj_tab_setint(L, t, slot); /* may be out of memory: the value is still on the stack then */
+    L->top--;
+    copyTV(L, to, L->top);
+    lj_gc_anybarriert(L, t);
+}
+
+LUA_API int luaJIT_slots(lua_State *L, int n) {
+    return tvref(L->maxstack) - L->top > n;
+}
+
+/* --- sealed metatables --------------------------------------------------------------------------------------------- */
+
+LUA_API void luaJIT_seal(lua_State *L) {
+    tabV(L->top - 1)->nomm |= INDEX_SEALED;
+}
+
 /* --- the collector's pace ------------------------------------------------------------------------------------------- */
 
 LUA_API size_t luaJIT_room(lua_State *L) {

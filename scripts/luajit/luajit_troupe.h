@@ -38,6 +38,27 @@ LUA_API size_t luaJIT_pack(lua_State *L, int slot, int idx, char *to, size_t cap
 LUA_API size_t luaJIT_unpack(lua_State *L, int slot, const char *data, size_t len);
 
 /*
+ * The arguments of a C function, 1 being the first: what lua_tolstring, lua_tonumber and lua_touserdata say of values that are a
+ * string, a number, a full userdata already. NULL, 0: it is something else, or there is none; nothing is converted.
+ */
+LUA_API const char *luaJIT_string(lua_State *L, int arg, size_t *len);
+LUA_API int luaJIT_number(lua_State *L, int arg, double *number);
+LUA_API void *luaJIT_userdata(lua_State *L, int arg);
+
+/* lua_rawgeti and lua_rawseti of registry[slot], slot > 0. */
+LUA_API void luaJIT_pushslot(lua_State *L, int slot);
+LUA_API void luaJIT_popslot(lua_State *L, int slot);
+
+/* Whether the stack has n free slots: then lua_checkstack(L, n) would do nothing. */
+LUA_API int luaJIT_slots(lua_State *L, int n);
+
+/*
+ * The table on top of the stack is a metatable that programs cannot reach. What is found behind its __index, if that is a table,
+ * will never change and stays there as long as the state; more may be added. (Writing to the metatable undoes this.)
+ */
+LUA_API void luaJIT_seal(lua_State *L);
+
+/*
  * lua_newuserdata and lua_setmetatable in one, for objects that have no finaliser: the metatable is registry[slot], which has
  * no __gc and gets none. Its collection costs less: the collector looks at those that might have one in each cycle. The bytes
  * are not cleared. NULL, and nothing pushed: no table stands there.
