@@ -490,11 +490,11 @@ static void drop_late(struct proc *p, struct msg *m) {
 
 /*
  * Everybody who has to know. What is done before they are told, they can rely on. Who watches many processes that end in a row is
- * to hear of several in one turn: it takes its place behind those that wait to run, if any do.
+ * to hear of several in one turn: it takes its place behind those that wait to run, if any do. A call goes on at once.
  */
 static void tell_all(struct sched_thread *t, struct proc *p) {
     uint32_t at = 0;
-    bool next = t->current && t->worker && !runq_len(&t->worker->runq);
+    bool next = t->current && (p->flags & PROC_AWAITED || (t->worker && !runq_len(&t->worker->runq)));
     for (struct pid q; pidset_next(&p->watchers, &at, &q);) {
         struct msg *m = exit_note(p, MSG_EXIT);
         if (m && post(t, q, m, next) != SEND_OK)

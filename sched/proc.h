@@ -79,9 +79,10 @@ struct behaviour {
 
 enum proc_flag {
     PROC_TRAP_LINKS = 1,
-    PROC_STARTED = 2,        /* has been run once */
-    PROC_SYSTEM = 4,         /* not shown to users, not counted */
-    PROC_RESULT_BORROWED = 8 /* `result` belongs to the behaviour, until close */
+    PROC_STARTED = 2,         /* has been run once */
+    PROC_SYSTEM = 4,          /* not shown to users, not counted */
+    PROC_RESULT_BORROWED = 8, /* `result` belongs to the behaviour, until close */
+    PROC_AWAITED = 16         /* its parent does nothing but wait for its end */
 };
 
 /* Two cache lines are all that a message touches: the first is shared with senders, the second is the worker's. */

@@ -381,7 +381,8 @@ static enum spawned spawn_newborn(struct vm *vm, const struct spawn_request *r, 
                         .label = r->entry->id,
                         .parent = r->parent,
                         .monitor = r->monitor,
-                        .link = r->link};
+                        .link = r->link,
+                        .flags = r->awaited ? PROC_AWAITED : 0};
     enum spawn_status status = SPAWN_NO_MEMORY;
     struct proc *p = how.data ? proc_new(t, &how, &status) : NULL;
     if (!p) {
@@ -411,7 +412,8 @@ enum spawned spawn_process(struct vm *vm, const struct spawn_request *r, struct 
                         .label = r->entry->id,
                         .parent = r->parent,
                         .monitor = r->monitor,
-                        .link = r->link};
+                        .link = r->link,
+                        .flags = r->awaited ? PROC_AWAITED : 0};
     enum spawn_status status;
     struct proc *p = proc_new(t, &how, &status);
     if (!p) {
