@@ -66,7 +66,7 @@ static LJ_AINLINE cTValue *index_name(lua_State *L, cTValue **o, cTValue *k)
       memo = index_memo(g, mt, name);
       if (gcref(memo->meta) == obj2gco(mt) && memo->name == k->u64)
 	return &memo->value;
-      if (mt->nomm & INDEX_SEALED)
+      if ((mt->nomm & (INDEX_SEALED | 1u<<MM_index)) == INDEX_SEALED) /* not: an empty table, which has all bits */
 	sealed = mt;
     }
     setstrV(L, &index, mmname_str(g, MM_index));

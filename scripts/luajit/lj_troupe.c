@@ -564,6 +564,7 @@ static const char *tp_get_record(struct tp_get *g, const char *p, TValue *o) {
         return p;
     }
     t = lj_tab_new(g->L, 0, hsize2hbits(n));
+    t->nomm = 0; /* a name may be that of a metamethod; lj_tab_setstr does not look */
     for (i = 0; i < n; i++) {
         uint32_t len;
         TValue v;

@@ -117,6 +117,23 @@ describe("Look-ups:", function()
         setmetatable(o, nil)
         assert.is_nil(o.g)
     end)
+    it("a table that was received, or made by the runtime, is a metatable like any other", function()
+        local ch = process.listen("test.lookup.tables")
+        for i = 1, 6 do
+            for _, t in ipairs({ { __index = { a = i } }, { [1] = 5, __index = { a = i }, [true] = 1 }, { __index = { a = i }, __call = "x" } }) do
+                process.send(process.pid(), "test.lookup.tables", t)
+                assert.equal(i, setmetatable({}, (ch:receive())).a)
+            end
+        end
+        process.send(process.pid(), "test.lookup.tables", { __len = 1, __eq = 2 })
+        assert.is_nil(setmetatable({}, (ch:receive())).a)
+        assert.equal(3, setmetatable({}, require("json").decode('{"__index": {"a": 3}}')).a)
+        assert.equal(4, setmetatable({}, errors.new({ message = "m", details = { __index = { a = 4 } } }):details()).a)
+        local t = {}
+        rawset(t, "__index", { a = 5 })
+        assert.equal(5, setmetatable({}, t).a)
+        process.unlisten(ch)
+    end)
     it("a topic may be a number's text", function()
         local ch = process.listen("42")
         assert.truthy(process.send(process.pid(), 42, 1.5))
