@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/bytes.h"
 #include "base/clock.h"
 
 struct msg *msg_new(enum msg_kind kind, size_t topic_len, size_t data_len) {
@@ -61,12 +62,8 @@ void msg_free(struct msg *m) {
 
 /* Fewer than eight bytes as a number, each of them in it. */
 static inline uint64_t tail_of(const char *s, size_t len) {
-    if (len >= 4) {
-        uint32_t first, last;
-        memcpy(&first, s, 4);
-        memcpy(&last, s + len - 4, 4);
-        return first | (uint64_t)last << 32;
-    }
+    if (len >= 4)
+        return bytes_half(s) | (uint64_t)bytes_half(s + len - 4) << 32;
     if (!len)
         return 0;
     return (unsigned char)s[0] | (uint64_t)(unsigned char)s[len / 2] << 8 |
@@ -81,9 +78,7 @@ uint32_t msg_hash(const char *s, size_t len) {
     const uint64_t k = UINT64_C(0x9e3779b97f4a7c15);
     uint64_t h = len * k;
     while (len >= 8) {
-        uint64_t w;
-        memcpy(&w, s, 8);
-        h = (h ^ w) * k;
+        h = (h ^ bytes_word(s)) * k;
         h ^= h >> 32;
         s += 8;
         len -= 8;

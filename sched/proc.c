@@ -22,13 +22,13 @@ _Thread_local struct sched_thread *sched_self;
 /* --- finding and sending ---------------------------------------------------------------------------------- */
 
 /* The text is one more of the memo's host: what is before the digits is the same then. */
-static bool read_digits(struct sched_thread *t, struct pid_memo *m, const char *text, size_t len) {
+static bool read_digits(struct pid_memo *m, const char *text, size_t len) {
     size_t before = m->digits;
     if (!before || len <= before || len > sizeof m->text || text[len - 1] != '}' ||
         !same_bytes(m->text, text, before))
         return false;
     struct pid pid = pid_parse_digits(text + before, len - 1 - before);
-    if (pid_none(pid) || node_host_at(t->node, pid_host(pid)) != m->host)
+    if (pid_none(pid) || pid_host(pid) != pid_host(m->pid))
         return false;
     m->pid = pid;
     m->len = (uint8_t)len;
@@ -49,12 +49,11 @@ struct pid proc_lookup(struct sched_thread *t, const char *text, size_t len) {
         return names_lookup(t, text, len);
     /* Programs send to the same few processes again and again. The digit before the brace differs most. */
     struct pid_memo *m = &t->memos[(unsigned char)text[len > 1 ? len - 2 : 0] % PID_MEMOS];
-    if ((m->len == len && same_bytes(m->text, text, len)) || read_digits(t, m, text, len))
+    if ((m->len == len && same_bytes(m->text, text, len)) || read_digits(m, text, len))
         return m->pid;
     struct pid pid = read_pid(t, text, len);
     if (!pid_none(pid) && len <= sizeof m->text) {
         m->pid = pid;
-        m->host = node_host_at(t->node, pid_host(pid));
         m->len = (uint8_t)len;
         m->digits = (uint8_t)((const char *)memrchr(text, 'x', len) + 1 - text);
         memcpy(m->text, text, len);

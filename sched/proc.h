@@ -35,9 +35,8 @@ struct worker;
 /* A pid's text that was read lately; `len` 0: none. A cache line each. */
 struct pid_memo {
     struct pid pid;
-    struct host *host;   /* to compare with */
     uint8_t len, digits; /* where its digits begin */
-    char text[46];
+    char text[54];
 };
 
 #define PID_MEMOS 8
@@ -82,7 +81,7 @@ enum proc_flag {
     PROC_STARTED = 2,         /* has been run once */
     PROC_SYSTEM = 4,          /* not shown to users, not counted */
     PROC_RESULT_BORROWED = 8, /* `result` belongs to the behaviour, until close */
-    PROC_AWAITED = 16         /* its parent does nothing but wait for its end */
+    PROC_AWAITED = 16         /* started for a call: its end lets that go on at once */
 };
 
 /* Two cache lines are all that a message touches: the first is shared with senders, the second is the worker's. */

@@ -250,7 +250,7 @@ static const char *get_first(struct dec *d) {
 
 /* Pushes the table that LuaJIT has packed; returns the bytes it took, 0: invalid, nothing pushed. */
 static inline size_t unpack(lua_State *L, const char *data, size_t len) {
-#if CODEC_PACKS
+#if OWN_LUAJIT
     return luaJIT_unpack(L, REG_RECORDS, data, len);
 #else
     return 0;

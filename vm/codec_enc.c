@@ -313,7 +313,7 @@ leave:
 /* --- the entrances ------------------------------------------------------------------------------------------- */
 
 bool codec_pack(lua_State *L, int idx, size_t limit, struct codec_buf *b) {
-#if CODEC_PACKS
+#if OWN_LUAJIT
     if (lua_type(L, idx) != LUA_TTABLE || !codec_buf_reserve(b, PACK_ROOM))
         return false;
     size_t room = b->cap - b->len;

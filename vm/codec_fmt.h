@@ -26,13 +26,7 @@
 #include <string.h>
 
 #include "vm/codec.h"
-
-#if defined(__has_include) && __has_include(<luajit_troupe.h>)
-#include <luajit_troupe.h>
-#define CODEC_PACKS 1
-#else
-#define CODEC_PACKS 0
-#endif
+#include "vm/own_luajit.h"
 
 enum {
     TAG_NIL,
@@ -125,7 +119,7 @@ extern const struct codec_ext *const codec_exts[];
 
 /* Whether bytes that begin with this tag are LuaJIT's own packing. */
 static inline bool codec_is_packed(unsigned char tag) {
-#if CODEC_PACKS
+#if OWN_LUAJIT
     return (unsigned)tag - LUAJIT_PACK_FIRST <= LUAJIT_PACK_LAST - LUAJIT_PACK_FIRST;
 #else
     return false;

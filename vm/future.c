@@ -119,7 +119,7 @@ static struct vfuture *push_future(lua_State *L) {
 
 int future_start(lua_State *L, int base, const struct spawn_more *more, int64_t timeout_ns) {
     struct vstate *vs = vstate_of(L);
-    struct spawn_request r = {.parent = vs->proc, .monitor = true, .awaited = true};
+    struct spawn_request r = {.parent = vs->proc, .monitor = true, .flags = PROC_AWAITED};
     struct pid pid;
     enum spawned s;
     int results = future_target(L, base, "async");

@@ -4,11 +4,10 @@
 
 #include "base/alloc.h"
 #include "vm/entry.h"
+#include "vm/own_luajit.h"
 #include "vm/preempt.h"
 
-#if defined(__has_include) && __has_include(<luajit_troupe.h>)
-#include <luajit_troupe.h>
-#else
+#if !OWN_LUAJIT
 static size_t luaJIT_room(lua_State *L) {
     return 0;
 }

@@ -1,8 +1,5 @@
 #include "vm/inbox.h"
 
-#include <string.h>
-
-#include "base/alloc.h"
 #include "base/bytes.h"
 #include "vm/bus.h"
 #include "vm/call.h"

@@ -17,6 +17,7 @@
 #include "vm/heap.h"
 #include "vm/image.h"
 #include "vm/inbox.h"
+#include "vm/own_luajit.h"
 #include "vm/panic.h"
 #include "vm/pool.h"
 #include "vm/preempt.h"
@@ -31,9 +32,7 @@
 #include <jemalloc/jemalloc.h>
 #endif
 
-#if defined(__has_include) && __has_include(<luajit_troupe.h>)
-#include <luajit_troupe.h>
-#else /* no images: luaJIT_settle refuses, lua_close is always called */
+#if !OWN_LUAJIT /* no images: luaJIT_settle refuses, lua_close is always called */
 static const uint64_t *luaJIT_seed;
 static int luaJIT_settle(lua_State *L) {
     return 0;

@@ -162,7 +162,7 @@ static void unfold(lua_State *L, int idx) {
 }
 
 void message_unfold(lua_State *L, int from, int to) {
-    luaL_checkstack(L, 4, "payload");
+    stack_check(L, 4, "payload");
     for (int i = from; i <= to; i++)
         unfold(L, i);
 }

@@ -311,7 +311,8 @@ static void abandon(struct vstate *vs, struct pid pid) {
 int process_spawn_from(lua_State *L, const char *what, bool monitor, bool link, bool exec, int base,
                        const struct spawn_more *more) {
     struct vstate *vs = vstate_of(L);
-    struct spawn_request r = {.parent = vs->proc, .monitor = monitor, .link = link, .awaited = exec};
+    struct spawn_request r = {
+        .parent = vs->proc, .monitor = monitor, .link = link, .flags = exec ? PROC_AWAITED : 0};
     struct pid pid;
     enum spawned s;
     enum send_status sent;

@@ -231,7 +231,7 @@ bool spawn_prepare_main(struct proc *p) {
                                                e->id, e->method));
         lua_replace(co, 1);
     }
-    luaL_checkstack(co, (int)vs->arg_count + 8, "arguments");
+    stack_check(co, (int)vs->arg_count + 8, "arguments");
     const char *data = vs->args.data;
     size_t left = vs->args.len;
     for (unsigned i = 0; i < vs->arg_count; i++) {
@@ -372,17 +372,21 @@ static unsigned dialect(const struct spawn_request *r) {
     return ventry_is_wippy(r->entry, r->host->user) ? 2 : 1;
 }
 
+static struct spawn how_of(const struct spawn_request *r, const struct behaviour *behaviour, void *data) {
+    return (struct spawn){.host = r->host,
+                          .behaviour = behaviour,
+                          .data = data,
+                          .label = r->entry->id,
+                          .parent = r->parent,
+                          .monitor = r->monitor,
+                          .link = r->link,
+                          .flags = r->flags};
+}
+
 static enum spawned spawn_newborn(struct vm *vm, const struct spawn_request *r, struct pid *pid,
                                   struct failure **f) {
     struct sched_thread *t = sched_self;
-    struct spawn how = {.host = r->host,
-                        .behaviour = &newborn_behaviour,
-                        .data = newborn_new(vm, r),
-                        .label = r->entry->id,
-                        .parent = r->parent,
-                        .monitor = r->monitor,
-                        .link = r->link,
-                        .flags = r->awaited ? PROC_AWAITED : 0};
+    struct spawn how = how_of(r, &newborn_behaviour, newborn_new(vm, r));
     enum spawn_status status = SPAWN_NO_MEMORY;
     struct proc *p = how.data ? proc_new(t, &how, &status) : NULL;
     if (!p) {
@@ -406,14 +410,7 @@ enum spawned spawn_process(struct vm *vm, const struct spawn_request *r, struct 
     struct vstate *vs = pool_take(vm, r->entry);
     if (!vs)
         return failed(f, refusal(r, SPAWN_NO_MEMORY));
-    struct spawn how = {.host = r->host,
-                        .behaviour = &spawn_behaviour,
-                        .data = vs,
-                        .label = r->entry->id,
-                        .parent = r->parent,
-                        .monitor = r->monitor,
-                        .link = r->link,
-                        .flags = r->awaited ? PROC_AWAITED : 0};
+    struct spawn how = how_of(r, &spawn_behaviour, vs);
     enum spawn_status status;
     struct proc *p = proc_new(t, &how, &status);
     if (!p) {

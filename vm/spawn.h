@@ -15,8 +15,8 @@ struct spawn_request {
     struct host *host;
     struct proc *parent; /* inside which this runs; NULL */
     bool monitor, link;
-    bool awaited; /* a call: PROC_AWAITED */
-    bool later;   /* the top level runs where the process will, not in the caller's thread */
+    bool later;     /* the top level runs where the process will, not in the caller's thread */
+    uint32_t flags; /* enum proc_flag, of the new process */
     struct vm_args args;
     struct vcontext *context;      /* of the parent; NULL: none */
     const struct spawn_more *more; /* of a spawner; NULL */

@@ -12,26 +12,11 @@
 #include <lua.h>
 #include <stdbool.h>
 
-#if defined(__has_include) && __has_include(<luajit_troupe.h>)
-#include <luajit_troupe.h>
-#define STACK_OWN 1
-#else
-#define STACK_OWN 0
-#endif
-
-/* luaL_checklstring; arg > 0. */
-static inline const char *stack_check_string(lua_State *L, int arg, size_t *len) {
-#if STACK_OWN
-    const char *s = luaJIT_string(L, arg, len);
-    if (__builtin_expect(s != NULL, 1))
-        return s;
-#endif
-    return luaL_checklstring(L, arg, len);
-}
+#include "vm/own_luajit.h"
 
 /* The number at arg > 0; false: it is none. */
 static inline bool stack_number(lua_State *L, int arg, double *number) {
-#if STACK_OWN
+#if OWN_LUAJIT
     return luaJIT_number(L, arg, number);
 #else
     *number = lua_tonumber(L, arg);
@@ -41,16 +26,22 @@ static inline bool stack_number(lua_State *L, int arg, double *number) {
 
 /* The string at arg > 0; NULL: it is none. */
 static inline const char *stack_string(lua_State *L, int arg, size_t *len) {
-#if STACK_OWN
+#if OWN_LUAJIT
     return luaJIT_string(L, arg, len);
 #else
     return lua_type(L, arg) == LUA_TSTRING ? lua_tolstring(L, arg, len) : NULL;
 #endif
 }
 
+/* luaL_checklstring; arg > 0. */
+static inline const char *stack_check_string(lua_State *L, int arg, size_t *len) {
+    const char *s = stack_string(L, arg, len);
+    return __builtin_expect(s != NULL, 1) ? s : luaL_checklstring(L, arg, len);
+}
+
 /* The block of the userdata at idx, which may be negative, too; NULL: it is none. Light userdata: none. */
 static inline void *stack_userdata(lua_State *L, int idx) {
-#if STACK_OWN
+#if OWN_LUAJIT
     if (idx > 0)
         return luaJIT_userdata(L, idx);
 #endif
@@ -59,7 +50,7 @@ static inline void *stack_userdata(lua_State *L, int idx) {
 
 /* Pushes the value of a fixed place of the registry: enum registry_slot. */
 static inline void stack_push_slot(lua_State *L, int slot) {
-#if STACK_OWN
+#if OWN_LUAJIT
     luaJIT_pushslot(L, slot);
 #else
     lua_rawgeti(L, LUA_REGISTRYINDEX, slot);
@@ -68,7 +59,7 @@ static inline void stack_push_slot(lua_State *L, int slot) {
 
 /* Pops the value on top of the stack into such a place. */
 static inline void stack_pop_slot(lua_State *L, int slot) {
-#if STACK_OWN
+#if OWN_LUAJIT
     luaJIT_popslot(L, slot);
 #else
     lua_rawseti(L, LUA_REGISTRYINDEX, slot);
@@ -77,14 +68,14 @@ static inline void stack_pop_slot(lua_State *L, int slot) {
 
 /* luaJIT_seal */
 static inline void stack_seal(lua_State *L) {
-#if STACK_OWN
+#if OWN_LUAJIT
     luaJIT_seal(L);
 #endif
 }
 
 /* luaL_checkstack */
 static inline void stack_check(lua_State *L, int slots, const char *what) {
-#if STACK_OWN
+#if OWN_LUAJIT
     if (__builtin_expect(luaJIT_slots(L, slots), 1))
         return;
 #endif

@@ -86,8 +86,8 @@ static inline void *vtype_test(lua_State *L, int idx, enum vtype type) {
     return h && h->type == (uint32_t)type ? h : NULL;
 }
 
-/* Raises "bad argument #n to 'f' (error expected, got x)"; typed as what lua_CFunctions return. */
-int vtype_wrong(lua_State *L, int idx, enum vtype type) __attribute__((cold));
+/* Raises "bad argument #n to 'f' (error expected, got x)". */
+void vtype_wrong(lua_State *L, int idx, enum vtype type) __attribute__((cold));
 
 /* vtype_test that raises so. */
 static inline void *vtype_check(lua_State *L, int idx, enum vtype type) {

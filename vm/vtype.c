@@ -1,13 +1,7 @@
 #include <string.h>
 
+#include "vm/own_luajit.h"
 #include "vm/state.h"
-
-#if defined(__has_include) && __has_include(<luajit_troupe.h>)
-#include <luajit_troupe.h>
-#define VTYPE_PLAIN 1
-#else
-#define VTYPE_PLAIN 0
-#endif
 
 static const struct {
     const char *name;
@@ -110,7 +104,7 @@ void *vtype_new(lua_State *L, enum vtype type, size_t size) {
 }
 
 void *vtype_new_plain(lua_State *L, enum vtype type, size_t size) {
-#if VTYPE_PLAIN
+#if OWN_LUAJIT
     struct vhead *head = luaJIT_newplain(L, (int)type, size);
     if (head) {
         *head = (struct vhead){.type = (uint32_t)type};
@@ -120,7 +114,6 @@ void *vtype_new_plain(lua_State *L, enum vtype type, size_t size) {
     return vtype_new(L, type, size); /* the first one: there is no metatable yet */
 }
 
-int vtype_wrong(lua_State *L, int idx, enum vtype type) {
-    return luaL_argerror(L, idx,
-                         lua_pushfstring(L, "%s expected, got %s", types[type].name, vtype_word(L, idx)));
+void vtype_wrong(lua_State *L, int idx, enum vtype type) {
+    luaL_argerror(L, idx, lua_pushfstring(L, "%s expected, got %s", types[type].name, vtype_word(L, idx)));
 }

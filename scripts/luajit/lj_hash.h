@@ -8,12 +8,7 @@
 #ifndef LJ_HASH_H
 #define LJ_HASH_H
 
-static LJ_AINLINE uint64_t hash_word(const char *p)
-{
-  uint64_t v;
-  memcpy(&v, p, sizeof v);
-  return v;
-}
+#include "lj_same.h"
 
 static LJ_AINLINE uint64_t hash_fold(uint64_t a, uint64_t b)
 {
@@ -28,13 +23,13 @@ static StrHash hash_sparse_def(uint64_t seed, const char *str, MSize len)
   uint64_t a, b, h = seed ^ len * l;
   if (len > 16) {
     if (len > 32)
-      h = hash_fold(hash_word(str + (len >> 1) - 8) ^ l, hash_word(str + (len >> 1)) ^ h);
-    h = hash_fold(hash_word(str) ^ k, hash_word(str + 8) ^ h);
-    a = hash_word(str + len - 16);
-    b = hash_word(str + len - 8);
+      h = hash_fold(same_word(str + (len >> 1) - 8) ^ l, same_word(str + (len >> 1)) ^ h);
+    h = hash_fold(same_word(str) ^ k, same_word(str + 8) ^ h);
+    a = same_word(str + len - 16);
+    b = same_word(str + len - 8);
   } else if (len >= 8) {
-    a = hash_word(str);
-    b = hash_word(str + len - 8);
+    a = same_word(str);
+    b = same_word(str + len - 8);
   } else if (len >= 4) {
     a = lj_getu32(str);
     b = lj_getu32(str + len - 4);
