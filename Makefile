@@ -53,7 +53,7 @@ ifeq ($(CFLAGS.$(VARIANT)),)
 $(error VARIANT=$(VARIANT): unknown; one of release, tiny, asan, tsan, valgrind, det, fuzz)
 endif
 
-WARNINGS := -Wall -Wextra -Wshadow -Werror -Wno-unused-parameter
+WARNINGS := -Wall -Wextra -Wshadow -Wundef -Werror -Wno-unused-parameter
 # _GNU_SOURCE is empty, so that a file that defines it itself does not redefine it.
 CPPFLAGS_ALL = -D_GNU_SOURCE= -DTROUPE_VERSION='"$(VERSION)"' $(CPPFLAGS.$(VARIANT)) \
     -I. -Isrc -Itests -I$(B)/gen $(LUAJIT_CFLAGS) $(PKG_CFLAGS) $(CPPFLAGS)

@@ -27,7 +27,7 @@ Test(pack, what_is_refused_appends_nothing) {
     lua_close(L);
 }
 
-#if CODEC_PACKS
+#if OWN_LUAJIT
 
 Test(pack, what_is_packed) {
     codecbox_run(
@@ -75,7 +75,7 @@ Test(pack, a_known_shape_is_packed_like_an_unknown_one) {
             cr_assert(lua_pcall(states[k], 1, 0, 0) == 0, "%s", lua_tostring(states[k], -1));
             lua_getglobal(states[k], "t");
             bufs[k]->len = 0;
-            cr_assert_eq(codec_pack(states[k], -1, 0, bufs[k]), CODEC_PACKS);
+            cr_assert_eq(codec_pack(states[k], -1, 0, bufs[k]), OWN_LUAJIT);
             lua_settop(states[k], 0);
         }
         cr_assert(known.len == unknown.len && memcmp(known.data, unknown.data, known.len) == 0, "seed %d",
