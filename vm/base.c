@@ -98,47 +98,29 @@ static int os_getenv(lua_State *L) {
 
 /* --- the base library ----------------------------------------------------------------------------------------------- */
 
-static const char *const safe[] = {"assert", "error",        "getmetatable", "ipairs",   "next",
-                                   "pairs",  "pcall",        "rawequal",     "rawget",   "rawset",
-                                   "select", "setmetatable", "tonumber",     "tostring", "type",
-                                   "unpack", "xpcall",       "_VERSION",     "gcinfo",   "rawlen"};
+static const char *const safe[] = {"assert",       "error",    "getmetatable", "ipairs", "next",
+                                   "pairs",        "pcall",    "rawequal",     "rawget", "select",
+                                   "setmetatable", "tonumber", "tostring",     "type",   "unpack",
+                                   "xpcall",       "_VERSION", "gcinfo",       "rawlen"};
 
 static const luaL_Reg own[] = {{"print", base_print}, {"collectgarbage", base_collectgarbage}};
 
-static void open_base(lua_State *L, struct vstate *vs) {
-    if (vs->base_open)
-        return;
+void base_open_native(lua_State *L) {
     lua_pushcfunction(L, luaopen_base);
     lua_pushliteral(L, "");
     lua_call(L, 1, 0);
-    vs->base_open = true;
-}
-
-void base_push_all(lua_State *L) {
-    open_base(L, vstate_of(L));
     lua_pushvalue(L, LUA_GLOBALSINDEX);
 }
 
-bool base_push(lua_State *L, struct vstate *vs, const char *key) {
-    if (strcmp(key, "require") == 0) {
-        require_push(L, vs, NULL);
-        return true;
+void base_fill(lua_State *L) {
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+        lua_pushcclosure(L, own[i].func, 0);
+        lua_setfield(L, -2, own[i].name);
     }
-    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
-        if (same_name(own[i].name, key)) {
-            lua_pushcclosure(L, own[i].func, 0);
-            return true;
-        }
-    for (size_t i = 0; i < sizeof safe / sizeof safe[0]; i++)
-        if (same_name(safe[i], key)) {
-            open_base(L, vs);
-            lua_getfield(L, LUA_GLOBALSINDEX, key);
-            if (lua_type(L, -1) != LUA_TNIL)
-                return true;
-            lua_settop(L, -2);
-            return false;
-        }
-    return false;
+    for (size_t i = 0; i < sizeof safe / sizeof safe[0]; i++) {
+        lua_getfield(L, LUA_GLOBALSINDEX, safe[i]);
+        lua_setfield(L, -2, safe[i]);
+    }
 }
 
 /* --- standard libraries: each gets its real table on top of the stack ---------------------------------------------- */
@@ -267,7 +249,8 @@ const struct vlib vlib_string = {"string", strlib_funcs, trim_string,
                                  VLIB_GLOBAL | VLIB_ALWAYS | VLIB_STANDARD | VLIB_LATE, NULL};
 const struct vlib vlib_table = {"table", NULL, extend_table,
                                 VLIB_GLOBAL | VLIB_ALWAYS | VLIB_STANDARD | VLIB_LATE, NULL};
-const struct vlib vlib_math = {"math", NULL, NULL, VLIB_GLOBAL | VLIB_ALWAYS | VLIB_STANDARD, NULL};
+const struct vlib vlib_math = {"math", NULL, NULL, VLIB_GLOBAL | VLIB_ALWAYS | VLIB_STANDARD | VLIB_OWN,
+                               NULL};
 const struct vlib vlib_bit = {"bit", NULL, NULL, VLIB_GLOBAL | VLIB_ALWAYS | VLIB_STANDARD, NULL};
 const struct vlib vlib_os = {"os", NULL, trim_os, VLIB_GLOBAL | VLIB_ALWAYS | VLIB_STANDARD, NULL};
 
@@ -325,10 +308,11 @@ static int coro_room(lua_State *L) {
 }
 
 static void open_coroutine(lua_State *L) {
-    struct vstate *vs = vstate_of(L);
-    open_base(L, vs);
+    static const char *const natives[] = {"error", "select", "setmetatable", "type"};
+    stack_push_slot(L, REG_NATIVE);
+    int native = lua_gettop(L);
     env_push_prelude(L, "coroutine");
-    lua_getfield(L, LUA_GLOBALSINDEX, "coroutine");
+    lua_getfield(L, native, "coroutine");
     lua_pushcclosure(L, coro_leaving, 0);
     lua_pushcclosure(L, coro_put_off, 0);
     lua_pushcclosure(L, coro_refuse, 0);
@@ -336,12 +320,12 @@ static void open_coroutine(lua_State *L) {
     lua_pushcclosure(L, coro_room, 0);
     lua_pushcclosure(L, task_spawn, 0);
     lua_pushcclosure(L, task_spawn_on, 0);
-    lua_getfield(L, LUA_GLOBALSINDEX, "error");
-    lua_getfield(L, LUA_GLOBALSINDEX, "select");
-    lua_getfield(L, LUA_GLOBALSINDEX, "setmetatable");
-    lua_getfield(L, LUA_GLOBALSINDEX, "type");
-    lua_pushvalue(L, -14); /* the real table, to be filled */
+    for (size_t i = 0; i < sizeof natives / sizeof natives[0]; i++)
+        lua_getfield(L, native, natives[i]);
+    lua_pushvalue(L, native - 1); /* the real table, to be filled */
     lua_call(L, 13, 0);
+    lua_settop(L, native - 1);
 }
 
-const struct vlib vlib_coroutine = {"coroutine", NULL, open_coroutine, VLIB_GLOBAL | VLIB_ALWAYS, NULL};
+const struct vlib vlib_coroutine = {"coroutine", NULL, open_coroutine, VLIB_GLOBAL | VLIB_ALWAYS | VLIB_OWN,
+                                    NULL};

@@ -7,14 +7,11 @@
 #include "vm/lib.h"
 #include "vm/vstate.h"
 
-/* Pushes the global function or constant `key`; false and nothing when there is none. */
-bool base_push(lua_State *L, struct vstate *vs, const char *key);
+/* Opens LuaJIT's base library into the state's hidden globals, and pushes them. */
+void base_open_native(lua_State *L);
 
-/* Pushes the table of LuaJIT's whole base library: for the prelude only. */
-void base_push_all(lua_State *L);
-
-/* Runs LuaJIT's luaopen_* for a standard library and pushes its table. */
-void base_open_standard(lua_State *L, const char *name);
+/* Adds what programs have of that, or instead of it, to the table on top of the stack; but for what env.c hands out. */
+void base_fill(lua_State *L);
 
 /* Pushes the text that print shows for the value at idx (calls __tostring). */
 void base_push_text(lua_State *L, int idx);

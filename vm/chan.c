@@ -677,4 +677,5 @@ const struct vtype_desc vtype_desc_CHANNEL = {chan_methods, meta};
 const struct vtype_desc vtype_desc_CASE = {NULL, case_meta};
 
 static const luaL_Reg channel_funcs[] = {{"new", channel_new}, {NULL, NULL}};
-const struct vlib vlib_channel = {"channel", channel_funcs, open_channel, VLIB_GLOBAL | VLIB_ALWAYS, NULL};
+const struct vlib vlib_channel = {"channel", channel_funcs, open_channel,
+                                  VLIB_GLOBAL | VLIB_ALWAYS | VLIB_OWN, NULL};

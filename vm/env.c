@@ -9,6 +9,7 @@
 #include "vm/base.h"
 #include "vm/entry.h"
 #include "vm/errobj.h"
+#include "vm/library.h"
 #include "vm/prelude.h"
 #include "vm/require.h"
 #include "vm/vm_impl.h"
@@ -25,56 +26,53 @@ static int lib_index(const char *name) {
 
 static void push_proxy(lua_State *L, int index);
 
-/* The module's function or member `key` at its first use: __index of the real table. Upvalue: the module's index. */
-static int lib_member(lua_State *L) {
-    int index = (int)lua_tointeger(L, lua_upvalueindex(1));
-    const struct vlib *lib = vlib_all[index];
-    if (lua_type(L, 2) != LUA_TSTRING)
-        return 0;
-    const char *key = lua_tostring(L, 2);
-    for (const luaL_Reg *f = lib->funcs; f && f->name; f++)
-        if (same_name(f->name, key)) {
-            lua_pushcclosure(L, f->func, 0);
-            lua_pushvalue(L, 2);
-            lua_pushvalue(L, -2);
-            lua_rawset(L, 1);
-            return 1;
-        }
-    for (const struct vlib_value *v = lib->values; v && v->name; v++)
-        if (same_name(v->name, key)) {
-            if (v->push)
-                v->push(L);
-            else if (v->text)
-                lua_pushstring(L, v->text);
-            else
-                lua_pushnumber(L, v->number);
-            lua_pushvalue(L, 2);
-            lua_pushvalue(L, -2);
-            lua_rawset(L, 1);
-            return 1;
-        }
-    if (lib->flags & VLIB_LATE && base_push_late(L, lib->name, key)) {
-        lua_pushvalue(L, 2);
-        lua_pushvalue(L, -2);
-        lua_rawset(L, 1);
-        return 1;
+/* Pushes what stands at `index` in the registry's list `slot`; false and nothing: no table. */
+static bool push_listed(lua_State *L, int slot, int index) {
+    stack_push_slot(L, slot);
+    if (lua_type(L, -1) == LUA_TTABLE) {
+        lua_rawgeti(L, -1, index + 1);
+        lua_replace(L, -2);
+        if (lua_type(L, -1) == LUA_TTABLE)
+            return true;
     }
-    /* A member table is a proxy of its own, kept in the proxy of its parent. */
-    char full[64];
-    snprintf(full, sizeof full, "%s.%s", lib->name, key);
-    int sub = lib_index(full);
-    if (sub < 0 || !(vlib_all[sub]->flags & VLIB_SUB))
-        return 0;
-    push_proxy(L, sub);
-    env_push_module(L, lib->name);
-    lua_pushvalue(L, 2);
-    lua_pushvalue(L, -3);
-    lua_rawset(L, -3);
     lua_settop(L, -2);
+    return false;
+}
+
+/* Puts the table on top of the stack there, where it stays, too. */
+static void keep_listed(lua_State *L, int slot, int index) {
+    stack_push_slot(L, slot);
+    if (lua_type(L, -1) != LUA_TTABLE) {
+        lua_settop(L, -2);
+        lua_createtable(L, 0, 0);
+        lua_pushvalue(L, -1);
+        stack_pop_slot(L, slot);
+    }
+    lua_pushvalue(L, -2);
+    lua_rawseti(L, -2, index + 1);
+    lua_settop(L, -2);
+}
+
+static bool is_own(int index) {
+    return vlib_all[index]->flags & (VLIB_OWN | VLIB_LATE);
+}
+
+/* Keeps the value on top of the stack in the table at `to`, by the key at 2; the value stays. */
+static int keep_member(lua_State *L, int to) {
+    lua_pushvalue(L, 2);
+    lua_pushvalue(L, -2);
+    lua_rawset(L, to);
     return 1;
 }
 
-/* Standard libraries are opened by LuaJIT into the state's hidden globals and taken out of there. */
+/* In the process' proxy of the module: the real table is nobody's. */
+static int keep_in_proxy(lua_State *L, int index) {
+    env_push_module(L, vlib_all[index]->name);
+    lua_insert(L, -2);
+    return keep_member(L, lua_gettop(L) - 1);
+}
+
+/* Standard libraries are opened by LuaJIT into the state's hidden globals and its list of libraries, and taken out of there. */
 static const struct {
     const char *name;
     lua_CFunction open;
@@ -83,39 +81,138 @@ static const struct {
     {LUA_OSLIBNAME, luaopen_os},      {LUA_BITLIBNAME, luaopen_bit},
 };
 
-void base_open_standard(lua_State *L, const char *name) {
+static void open_standard(lua_State *L, const char *name) {
     for (size_t i = 0; i < sizeof standard / sizeof standard[0]; i++)
         if (strcmp(standard[i].name, name) == 0) {
             lua_pushcfunction(L, standard[i].open);
             lua_pushstring(L, name);
-            lua_call(L, 1, 0);
-            lua_getfield(L, LUA_GLOBALSINDEX, name);
+            lua_call(L, 1, 1);
             lua_pushnil(L);
             lua_setfield(L, LUA_GLOBALSINDEX, name);
+            lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
+            lua_pushnil(L);
+            lua_setfield(L, -2, name);
+            lua_settop(L, -2);
         }
 }
 
-void env_push_real_at(lua_State *L, int index) {
-    stack_push_slot(L, REG_LIBS);
-    lua_rawgeti(L, -1, index + 1);
-    if (lua_type(L, -1) != LUA_TTABLE) {
-        const struct vlib *lib = vlib_all[index];
+/* Some functions of LuaJIT's libraries are bytecode, which changes as it is compiled: these are each state's own. In the table on top
+ * of the stack, `true` stands for them. */
+static void mark_bytecode(lua_State *L) {
+    lua_pushnil(L);
+    while (lua_next(L, -2)) {
+        if (lua_type(L, -1) == LUA_TFUNCTION && !lua_iscfunction(L, -1)) {
+            lua_pushvalue(L, -2);
+            lua_pushboolean(L, 1);
+            lua_rawset(L, -5);
+        }
         lua_settop(L, -2);
-        if (lib->flags & VLIB_STANDARD)
-            base_open_standard(L, lib->name);
-        else
-            lua_createtable(L, 0, 4);
-        if (lib->open)
-            lib->open(L);
-        lua_createtable(L, 0, 1);
-        lua_pushinteger(L, index);
-        lua_pushcclosure(L, lib_member, 1);
-        lua_setfield(L, -2, "__index");
-        lua_setmetatable(L, -2);
-        lua_pushvalue(L, -1);
-        lua_rawseti(L, -3, index + 1);
     }
-    lua_replace(L, -2);
+}
+
+static void push_bytecode(lua_State *L, const char *lib, const char *key) {
+    int top = lua_gettop(L);
+    lua_pushliteral(L, "");
+    lua_getmetatable(L, -1); /* luaopen_string gives strings another one */
+    open_standard(L, lib);
+    lua_getfield(L, -1, key);
+    lua_pushvalue(L, top + 2);
+    lua_setmetatable(L, top + 1);
+    lua_replace(L, top + 1);
+    lua_settop(L, top + 1);
+}
+
+static void push_new_lib(lua_State *L, int index) {
+    const struct vlib *lib = vlib_all[index];
+    if (lib->flags & VLIB_STANDARD)
+        open_standard(L, lib->name);
+    else
+        lua_createtable(L, 0, 4);
+    if (lib->flags & VLIB_LATE)
+        mark_bytecode(L);
+    if (lib->open)
+        lib->open(L);
+    for (const luaL_Reg *f = lib->funcs; f && f->name; f++) {
+        lua_pushcclosure(L, f->func, 0);
+        lua_setfield(L, -2, f->name);
+    }
+    for (const struct vlib_value *v = lib->values; v && v->name; v++) {
+        if (v->push)
+            continue;
+        if (v->text)
+            lua_pushstring(L, v->text);
+        else
+            lua_pushnumber(L, v->number);
+        lua_setfield(L, -2, v->name);
+    }
+}
+
+/* What a real table does not have: its __index. Upvalue: the module's index. */
+static int lib_member(lua_State *L) {
+    int index = (int)lua_tointeger(L, lua_upvalueindex(1));
+    const struct vlib *lib = vlib_all[index];
+    if (lua_type(L, 2) != LUA_TSTRING)
+        return 0;
+    const char *key = lua_tostring(L, 2);
+    if (lib->flags & VLIB_LATE) { /* the table is the state's own, and has what its processes have used */
+        env_push_shared_at(L, index);
+        lua_pushvalue(L, 2);
+        lua_rawget(L, -2);
+        if (lua_type(L, -1) == LUA_TBOOLEAN)
+            push_bytecode(L, lib->name, key);
+        else if (lua_type(L, -1) == LUA_TNIL && !base_push_late(L, lib->name, key))
+            return 0;
+        return keep_member(L, 1);
+    }
+    for (const struct vlib_value *v = lib->values; v && v->name; v++)
+        if (v->push && same_name(v->name, key)) {
+            v->push(L);
+            return keep_in_proxy(L, index);
+        }
+    /* A member table is a proxy of its own. */
+    char full[64];
+    snprintf(full, sizeof full, "%s.%s", lib->name, key);
+    int sub = lib_index(full);
+    if (sub < 0 || !(vlib_all[sub]->flags & VLIB_SUB))
+        return 0;
+    push_proxy(L, sub);
+    return keep_in_proxy(L, index);
+}
+
+/* For the table on top of the stack, which has no metatable. */
+static void look_further(lua_State *L, int index) {
+    lua_createtable(L, 0, 1);
+    lua_pushinteger(L, index);
+    lua_pushcclosure(L, lib_member, 1);
+    lua_setfield(L, -2, "__index");
+    lua_setmetatable(L, -2);
+}
+
+void env_push_shared_at(lua_State *L, int index) {
+    if (push_listed(L, REG_LIBS, index))
+        return;
+    push_new_lib(L, index);
+    look_further(L, index);
+    keep_listed(L, REG_LIBS, index);
+}
+
+void env_push_real_at(lua_State *L, int index) {
+    if (!is_own(index)) {
+        env_push_shared_at(L, index);
+        return;
+    }
+    if (push_listed(L, REG_OWN_LIBS, index))
+        return;
+    if (vlib_all[index]->flags & VLIB_LATE) {
+        lua_createtable(L, 0, 2);
+        env_push_shared_at(L, index);
+        lua_getmetatable(L, -1);
+        lua_setmetatable(L, -3);
+        lua_settop(L, -2);
+    } else {
+        push_new_lib(L, index);
+    }
+    keep_listed(L, REG_OWN_LIBS, index);
 }
 
 /* --- the string library, which all strings have for their methods --------------------------------------------------- */
@@ -147,30 +244,26 @@ static void restore_strings(lua_State *L, struct vstate *vs) {
 }
 
 void env_push_proxy_meta(lua_State *L, int index) {
-    stack_push_slot(L, REG_LIB_METAS);
-    lua_rawgeti(L, -1, index + 1);
-    if (lua_type(L, -1) != LUA_TTABLE) {
-        lua_settop(L, -2);
-        lua_createtable(L, 0, 2);
-        env_push_real_at(L, index);
-        lua_setfield(L, -2, "__index");
-        lua_pushstring(L, vlib_all[index]->name);
-        lua_setfield(L, -2, "__metatable");
-        if (vlib_all[index] == &vlib_string || vlib_all[index] == &vlib_string_wippy) {
-            lua_pushcclosure(L, string_newindex, 0);
-            lua_setfield(L, -2, "__newindex");
-        }
-        if (vlib_all[index]->flags & VLIB_CALLABLE) {
-            env_push_real_at(L, index);
-            lua_getfield(L, -1, "__call");
-            lua_setfield(L, -3, "__call");
-            lua_settop(L, -2);
-        }
-        stack_seal(L);
-        lua_pushvalue(L, -1);
-        lua_rawseti(L, -3, index + 1);
+    int list = is_own(index) ? REG_OWN_LIB_METAS : REG_LIB_METAS;
+    if (push_listed(L, list, index))
+        return;
+    lua_createtable(L, 0, 2);
+    env_push_real_at(L, index);
+    lua_setfield(L, -2, "__index");
+    lua_pushstring(L, vlib_all[index]->name);
+    lua_setfield(L, -2, "__metatable");
+    if (vlib_all[index] == &vlib_string || vlib_all[index] == &vlib_string_wippy) {
+        lua_pushcclosure(L, string_newindex, 0);
+        lua_setfield(L, -2, "__newindex");
     }
-    lua_replace(L, -2);
+    if (vlib_all[index]->flags & VLIB_CALLABLE) {
+        env_push_real_at(L, index);
+        lua_getfield(L, -1, "__call");
+        lua_setfield(L, -3, "__call");
+        lua_settop(L, -2);
+    }
+    stack_seal(L);
+    keep_listed(L, list, index);
 }
 
 static void push_proxy(lua_State *L, int index) {
@@ -220,7 +313,7 @@ bool env_push_module(lua_State *L, const char *name) {
 
 bool env_push_real(lua_State *L, const char *name) {
     if (strcmp(name, "_base") == 0) {
-        base_push_all(L);
+        stack_push_slot(L, REG_NATIVE);
         return true;
     }
     int index = lib_index(name);
@@ -266,7 +359,9 @@ void env_push_prelude(lua_State *L, const char *name) {
 static void push_rawset(lua_State *L, struct vstate *vs) {
     env_push_module(L, vlib_string.name);
     set_string_methods(L, vs, STRINGS_PATCHED);
-    base_push(L, vs, "rawset");
+    stack_push_slot(L, REG_NATIVE);
+    lua_getfield(L, -1, "rawset");
+    lua_replace(L, -2);
 }
 
 /* Keeps the value on top of the stack in the process' environment, as its global `key` (a stack index). */
@@ -278,7 +373,18 @@ static void keep_global(lua_State *L, int key) {
     lua_settop(L, -2);
 }
 
-/* __index of the base table: args base, key. Gives what the process has not used so far. */
+/* Depends on the entry. */
+static void push_require(lua_State *L, struct vstate *vs) {
+    stack_push_slot(L, REG_REQUIRE);
+    if (lua_type(L, -1) == LUA_TFUNCTION)
+        return;
+    lua_settop(L, -2);
+    require_push(L, vs, NULL);
+    lua_pushvalue(L, -1);
+    stack_pop_slot(L, REG_REQUIRE);
+}
+
+/* __index of the base table: args base, key. What is not the same for all processes. */
 static int base_lookup(lua_State *L) {
     if (lua_type(L, 2) != LUA_TSTRING)
         return 0;
@@ -296,10 +402,8 @@ static int base_lookup(lua_State *L) {
         keep_global(L, 2);
         return 1;
     }
-    if (base_push(L, vs, key)) {
-        lua_pushvalue(L, 2);
-        lua_pushvalue(L, -2);
-        lua_rawset(L, 1);
+    if (strcmp(key, "require") == 0) {
+        push_require(L, vs);
         return 1;
     }
     int index = env_module(key);
@@ -316,17 +420,18 @@ static int base_lookup(lua_State *L) {
     return 1;
 }
 
-/* __index of strings until the string library is opened. */
+/* __index of strings until a method of theirs is called. */
 static int string_method(lua_State *L) {
-    env_push_module(L, "string");
+    restore_strings(L, vstate_of(L));
     lua_pushvalue(L, 2);
-    lua_gettable(L, -2);
+    lua_gettable(L, 1);
     return 1;
 }
 
-_Static_assert(REG_LAST <= 40, "scripts/build-luajit gives the registry room for 40 from the beginning");
+_Static_assert(REG_LAST <= 48, "scripts/build-luajit gives the registry room for 48 from the beginning");
 
-void env_open(lua_State *L) {
+/* What the library has, in a state without one. */
+static void make_shared(lua_State *L) {
     for (int i = 1; i < REG_LAST; i++) {
         lua_pushboolean(L, 0);
         stack_pop_slot(L, i);
@@ -340,22 +445,32 @@ void env_open(lua_State *L) {
         lua_pushstring(L, words[i]);
         stack_pop_slot(L, REG_WORDS + i);
     }
-    lua_createtable(L, 0, 0); /* base */
+    base_open_native(L);
+    stack_pop_slot(L, REG_NATIVE);
+    lua_createtable(L, 0, 0);
+    base_fill(L);
     lua_createtable(L, 0, 1);
     lua_pushcclosure(L, base_lookup, 0);
     lua_setfield(L, -2, "__index");
     lua_setmetatable(L, -2);
-    lua_createtable(L, 0, 2); /* metatable of environments */
+    lua_createtable(L, 0, 2);
     lua_pushvalue(L, -2);
     lua_setfield(L, -2, "__index");
     lua_pushstring(L, "environment");
     lua_setfield(L, -2, "__metatable");
     stack_pop_slot(L, REG_ENV_META);
     stack_pop_slot(L, REG_BASE);
-    lua_createtable(L, 0, 0);
-    stack_pop_slot(L, REG_LIBS);
-    lua_createtable(L, 0, 0);
-    stack_pop_slot(L, REG_LIB_METAS);
+    lua_createtable(L, 0, 2);
+    base_seal(L, "number");
+    stack_pop_slot(L, REG_NUMBER_META);
+}
+
+void env_open(lua_State *L) {
+    const struct library *lib = vstate_of(L)->vm->library;
+    if (lib)
+        library_open(L, lib);
+    else
+        make_shared(L);
     lua_pushliteral(L, "");
     lua_createtable(L, 0, 4);
     lua_pushcclosure(L, string_method, 0);
@@ -363,8 +478,7 @@ void env_open(lua_State *L) {
     base_seal(L, "string");
     lua_setmetatable(L, -2);
     lua_pushinteger(L, 0);
-    lua_createtable(L, 0, 2);
-    base_seal(L, "number");
+    stack_push_slot(L, REG_NUMBER_META);
     lua_setmetatable(L, -2);
     lua_settop(L, -3);
 }

@@ -2,7 +2,7 @@
  * env: what a process sees as its globals and modules. Internal to vm.
  *
  *   environment  new for every process, empty; its metatable falls back to
- *   base         one per state: the base library's safe part, each function copied in at its first use; falls back to
+ *   base         one for all states (library.h): the base library's safe part; falls back to
  *   loader       C: names of modules give a proxy table, stored in the environment
  *   proxy        empty table, new for every process; falls back to the real module table, which nobody can reach
  */
@@ -28,8 +28,12 @@ bool env_push_module(lua_State *L, const char *name);
  * the prelude only, user code must never get hold of it. */
 bool env_push_real(lua_State *L, const char *name);
 
-/* By its index in vlib_all: the real table, and the metatable of its proxies; both made at the first use. */
+/* By its index in vlib_all: the real table, and the metatable of its proxies. Of VLIB_LATE: what the state has used of it. */
 void env_push_real_at(lua_State *L, int index);
+
+/* The real table as all states have it, of all but VLIB_OWN: of VLIB_LATE what is not written in Lua. */
+void env_push_shared_at(lua_State *L, int index);
+
 void env_push_proxy_meta(lua_State *L, int index);
 
 /* As luaL_where, of the innermost Lua code from `level` on that is no part of the prelude. */

@@ -17,11 +17,11 @@
 #include "vm/heap.h"
 #include "vm/image.h"
 #include "vm/inbox.h"
+#include "vm/library.h"
 #include "vm/own_luajit.h"
 #include "vm/panic.h"
 #include "vm/pool.h"
 #include "vm/preempt.h"
-#include "vm/primed.h"
 #include "vm/spawner.h"
 #include "vm/task.h"
 #include "vm/tidy.h"
@@ -50,7 +50,7 @@ static int luaJIT_only_memory(lua_State *L) {
 /* And it is closed if it is still larger by this; all libraries together, with the module `test`, take less. */
 #define LIBRARIES_KEPT (144u * 1024)
 
-/* States of an entry that are made before one is kept as a picture, which takes 12 KB and more for the entry's life. */
+/* States of an entry that are made before one is kept as a picture, which takes 8 KB and more for the entry's life. */
 #define IMAGE_AFTER 4
 
 /* Room for arguments and results that a pooled state keeps. */
@@ -95,8 +95,8 @@ static int luaJIT_only_memory(lua_State *L) {
  */
 const char *malloc_conf = "thp:always,metadata_thp:auto,tcache_max:131072,"
                           "tcache_nslots_small_max:2000,lg_tcache_nslots_mul:4,lg_extent_max_active_fit:8,"
-                          "slab_sizes:14336-14336:28";
-_Static_assert(HEAP_BLOCK == 14336, "slab_sizes names the size of first blocks");
+                          "slab_sizes:10240-10240:20";
+_Static_assert(HEAP_BLOCK == 10240, "slab_sizes names the size of first blocks");
 #endif
 
 /* --- making ------------------------------------------------------------------------------------------------------- */
@@ -146,7 +146,11 @@ static struct vstate *build(struct vm *vm, void *block, lua_Alloc alloc) {
     vs->memory_mark = SIZE_MAX;
     vs->ready_end = &vs->ready;
     heap_begin(vs);
+    luaJIT_seed = vm->seeded ? vm->seed : NULL;
+    library_use(vm->library);
     vs->L = lua_newstate(alloc, vs);
+    luaJIT_seed = NULL;
+    library_use(NULL);
     if (vs->L) {
         lua_atpanic(vs->L, panic_function);
         if (lua_cpcall(vs->L, open_env, NULL) == 0)
@@ -191,18 +195,13 @@ static void forget_process(struct vstate *vs) {
     vs->ready_end = &vs->ready;
 }
 
-struct used {
-    const struct primed *things;
-    size_t most;
-};
-
-/* As a process leaves it that has ended and used this much. */
+/* As a process of the entry leaves it that has done nothing but require. */
 static int prime(lua_State *L) {
     struct vstate *vs = vstate_of(L);
-    const struct used *used = lua_touserdata(L, 1);
-    lua_settop(L, 0);
-    primed_make(L, used->things, used->most);
     life_open(L, vs);
+    stack_push_slot(L, REG_ENV);
+    lua_getfield(L, -1, "require");
+    lua_settop(L, 0);
     lua_settop(vs->main.co, 0);
     forget_process(vs);
     vs->baseline = vs->memory;
@@ -210,7 +209,7 @@ static int prime(lua_State *L) {
 }
 
 /* A state for a picture; NULL: there can be none, or no memory. */
-static struct vstate *sitter(struct vm *vm, struct ventry *e, struct used *used) {
+static struct vstate *sitter(struct vm *vm, struct ventry *e) {
     void *block = mem_calloc(1, HEAP_BLOCK);
     struct vstate *vs = !block ? NULL : e ? blank(vm, block) : build(vm, block, heap_alloc_clean);
     if (vs && e) {
@@ -220,7 +219,7 @@ static struct vstate *sitter(struct vm *vm, struct ventry *e, struct used *used)
     }
     if (!vs)
         return NULL;
-    bool done = !used || lua_cpcall(vs->L, prime, used) == 0;
+    bool done = !e || lua_cpcall(vs->L, prime, NULL) == 0;
     vs->pictured = false;
     lua_setallocf(vs->L, heap_alloc, vs);
     if (done && !vs->outside && luaJIT_settle(vs->L))
@@ -229,14 +228,9 @@ static struct vstate *sitter(struct vm *vm, struct ventry *e, struct used *used)
     return NULL;
 }
 
-/*
- * A picture of what build makes with the vm's seed; with an entry, of what load makes of that; and if it is known what its
- * processes use, of what prime makes of that. NULL: there can be none, or no memory.
- */
-static struct image *picture(struct vm *vm, struct ventry *e, struct used *used) {
-    luaJIT_seed = vm->seed;
-    struct vstate *one = sitter(vm, e, used), *other = one ? sitter(vm, e, used) : NULL;
-    luaJIT_seed = NULL;
+/* A picture of what build makes; with an entry, of what load and prime make of that. NULL: there can be none, or no memory. */
+static struct image *picture(struct vm *vm, struct ventry *e) {
+    struct vstate *one = sitter(vm, e), *other = one ? sitter(vm, e) : NULL;
     struct image *im = NULL;
     if (other) {
         struct image_part parts[2][IMAGE_BLOCKS];
@@ -251,9 +245,11 @@ static struct image *picture(struct vm *vm, struct ventry *e, struct used *used)
 }
 
 void life_prepare(struct vm *vm) {
-    ssize_t n = getrandom(vm->seed, sizeof vm->seed, 0);
-    if (n == (ssize_t)sizeof vm->seed)
-        vm->image = picture(vm, NULL, NULL);
+    vm->seeded = getrandom(vm->seed, sizeof vm->seed, 0) == (ssize_t)sizeof vm->seed;
+    if (!vm->seeded)
+        return;
+    vm->library = library_make(vm);
+    vm->image = picture(vm, NULL);
 }
 
 /* Whether the thread's arena still has that much from others that have ended: hosts whose workers come and go would add up. */
@@ -293,27 +289,9 @@ static const struct image *image_of(struct vm *vm, struct ventry *e) {
     if (im || !vm->image || atomic_load_explicit(&e->made, memory_order_relaxed) > IMAGE_AFTER ||
         atomic_fetch_add_explicit(&e->made, 1, memory_order_relaxed) != IMAGE_AFTER)
         return im;
-    struct image *own = picture(vm, e, NULL);
+    struct image *own = picture(vm, e);
     atomic_store_explicit(&e->image, own, memory_order_release);
     return own;
-}
-
-/* The first process of an entry with a picture has ended: a second one, with as much of what it has used as fits into it. */
-static void learn(struct vstate *vs) {
-    struct ventry *e = vs->entry;
-    struct image *first = atomic_load_explicit(&e->image, memory_order_acquire);
-    if (!first || atomic_load_explicit(&e->learned, memory_order_relaxed) ||
-        atomic_exchange_explicit(&e->learned, true, memory_order_relaxed))
-        return;
-    struct primed *things = primed_of(vs->L);
-    struct image *im = NULL;
-    for (size_t most = things ? primed_count(things) : 0; most && !im; most /= 2)
-        im = picture(vs->vm, e, &(struct used){things, most});
-    primed_free(things);
-    if (!im)
-        return;
-    e->first_image = first;
-    atomic_store_explicit(&e->image, im, memory_order_release);
 }
 
 struct vstate *life_new(struct vm *vm, struct ventry *e) {
@@ -477,7 +455,6 @@ void life_end(struct vstate *vs) {
     vs->memory_limit = 0;
     if (vs->pressed)
         heap_relax(vs);
-    learn(vs);
     clear(vs->L, vs);
     heap_trim(vs);
     if (vs->memory > vs->baseline + LIBRARIES_KEPT) {

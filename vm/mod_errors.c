@@ -212,11 +212,20 @@ static const luaL_Reg functions[] = {
     {NULL, NULL},
 };
 
+/* But for the one without a text: each state has an empty string of its own. */
 static void add_kinds(lua_State *L) {
     for (int kind = 0; kind < ERRKIND_COUNT; kind++) {
+        if (*errkind_text((enum errkind)kind) == '\0')
+            continue;
         lua_pushstring(L, errkind_text((enum errkind)kind));
         lua_setfield(L, -2, errkind_name((enum errkind)kind));
     }
 }
 
-const struct vlib vlib_errors = {"errors", functions, add_kinds, VLIB_GLOBAL | VLIB_ALWAYS, NULL};
+static void push_unknown(lua_State *L) {
+    lua_pushstring(L, errkind_text(ERRKIND_UNKNOWN));
+}
+
+static const struct vlib_value values[] = {{"UNKNOWN", .push = push_unknown}, {NULL}};
+
+const struct vlib vlib_errors = {"errors", functions, add_kinds, VLIB_GLOBAL | VLIB_ALWAYS, values};

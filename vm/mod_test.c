@@ -41,4 +41,4 @@ static void open_test(lua_State *L) {
     lua_call(L, 5, 0);
 }
 
-const struct vlib vlib_test = {"test", NULL, open_test, VLIB_ALWAYS, NULL};
+const struct vlib vlib_test = {"test", NULL, open_test, VLIB_ALWAYS | VLIB_OWN, NULL};

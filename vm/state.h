@@ -65,7 +65,9 @@ struct vhead {
 /* Description of one type: its methods and metamethods, both {NULL, NULL}-terminated (either may be NULL). */
 struct vtype_desc {
     const luaL_Reg *methods;
-    const luaL_Reg *meta; /* __index here overrides the method table */
+    /* __index here overrides the method table; "__missing" is asked for methods that are not in it (args: the table, the key), and
+     * may add to it: each state then has its own. */
+    const luaL_Reg *meta;
 };
 
 /* Defined once each in the .c file that owns the type: vtype_desc_ERROR and so on. */
@@ -103,8 +105,13 @@ const char *vtype_name(enum vtype type);
 /* The word for the type of any value, for messages: that of its vtype, or Lua's. Never raises. */
 const char *vtype_word(lua_State *L, int idx);
 
-/* Pushes a type's metatable, made on first use. */
+/* Pushes a type's metatable. */
 void vtype_push_meta(lua_State *L, enum vtype type);
+
+const struct vtype_desc *vtype_desc(enum vtype type);
+
+/* Whether each state has a metatable of its own for it. */
+bool vtype_is_own(enum vtype type);
 
 /* The vstate of any coroutine of the state: the allocator's user data. Costs a load and a call. */
 static inline struct vstate *vstate_of(lua_State *L) {

@@ -5,6 +5,7 @@
 #include "vm/codec.h"
 #include "vm/errobj.h"
 #include "vm/image.h"
+#include "vm/library.h"
 #include "vm/life.h"
 #include "vm/mcode.h"
 #include "vm/mod_process.h"
@@ -45,6 +46,7 @@ void vm_destroy(struct vm *vm) {
     pthread_mutex_destroy(&vm->code_lock);
     bus_free(vm->bus);
     image_free(vm->image);
+    library_free(vm->library);
     mem_free(vm);
 }
 

@@ -15,6 +15,7 @@
 
 struct vbus;
 struct image;
+struct library;
 
 struct vm {
     struct node *node;
@@ -27,8 +28,10 @@ struct vm {
     _Atomic unsigned pooled;        /* relaxed: states in all shared lists */
     _Atomic size_t pooled_bytes;    /* relaxed: of these */
     struct vbus *bus;
-    uint64_t seed[4];    /* of all states; constant */
-    struct image *image; /* of a state without an entry; constant; NULL: none */
+    bool seeded;
+    uint64_t seed[4];        /* of all states, if `seeded`; constant */
+    struct library *library; /* of all states; constant; NULL: each has its own */
+    struct image *image;     /* of a state without an entry; constant; NULL: none */
     bool compiles, preempts_compiled;
 };
 

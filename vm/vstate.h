@@ -46,19 +46,24 @@ enum word {
 
 /* Fixed places in the registry's array part; types come first (vm/vtype.c). */
 enum registry_slot {
-    REG_BASE = VTYPE_COUNT, /* table behind every environment: base functions, filled on demand */
+    REG_BASE = VTYPE_COUNT, /* table behind every environment: base functions */
+    REG_NATIVE,             /* LuaJIT's whole base library, for the prelude */
+    REG_NUMBER_META,        /* metatable of numbers */
     REG_ENV_META,           /* metatable of environments */
     REG_CHUNK,              /* the entry's chunk */
     REG_MAIN,               /* the main coroutine */
     REG_LIBS,               /* real module tables, by index in vlib_all */
     REG_LIB_METAS,          /* metatables of their proxies */
-    REG_ENV,                /* this process' environment */
-    REG_ANCHOR,             /* this process' anchor table, or false */
-    REG_LOADED,             /* this process' modules: name -> value, or false */
-    REG_METHOD,             /* the name of the entry's method */
-    REG_RECORDS,            /* luaJIT_unpack's own: records by the names in them */
-    REG_SHAPES,             /* luaJIT_pack's own: the names of records by their nodes */
-    REG_WORDS,              /* strings that the runtime itself uses: enum word, from here on */
+    REG_OWN_LIBS,           /* both for VLIB_OWN and VLIB_LATE; false until there is one */
+    REG_OWN_LIB_METAS,
+    REG_REQUIRE, /* `require` of the entry, or false */
+    REG_ENV,     /* this process' environment */
+    REG_ANCHOR,  /* this process' anchor table, or false */
+    REG_LOADED,  /* this process' modules: name -> value, or false */
+    REG_METHOD,  /* the name of the entry's method */
+    REG_RECORDS, /* luaJIT_unpack's own: records by the names in them */
+    REG_SHAPES,  /* luaJIT_pack's own: the names of records by their nodes */
+    REG_WORDS,   /* strings that the runtime itself uses: enum word, from here on */
     REG_WORDS_END = REG_WORDS + WORD_COUNT,
     REG_LAST = REG_WORDS_END
 };
@@ -230,7 +235,7 @@ struct vstate {
     uint32_t steps;  /* dispatches */
     uint32_t kept;   /* bytes of pieces outside of the blocks that were freed and are kept: vm/heap.c */
     uint8_t strings; /* enum strings: whose methods all strings have */
-    bool base_open, jit_on;
+    bool jit_on;
     bool env_clean;     /* REG_ENV is the chunk's environment and empty: as good as a new one */
     bool dirty;         /* never recycle */
     bool pictured;      /* it is made for a picture: its second block, too, is to begin with zeros */

@@ -16,6 +16,10 @@ const char *vtype_name(enum vtype type) {
     return (unsigned)type - 1 < VTYPE_COUNT - 1 ? types[type].name : "userdata";
 }
 
+const struct vtype_desc *vtype_desc(enum vtype type) {
+    return types[type].desc;
+}
+
 const char *vtype_word(lua_State *L, int idx) {
     if (lua_type(L, idx) != LUA_TUSERDATA)
         return luaL_typename(L, idx);
@@ -31,12 +35,22 @@ static void add_functions(lua_State *L, const luaL_Reg *reg) {
     }
 }
 
-/* The method `key` at its first use: __index of a type's methods. Upvalue: the type. A type's metamethod "__missing" is
- * asked for those that no C function is. */
-static int method_missing(lua_State *L) {
-    const struct vtype_desc *desc = types[lua_tointeger(L, lua_upvalueindex(1))].desc;
+static lua_CFunction missing_of(enum vtype type) {
+    for (const luaL_Reg *m = types[type].desc->meta; m && m->name; m++)
+        if (strcmp(m->name, "__missing") == 0)
+            return m->func;
+    return NULL;
+}
+
+bool vtype_is_own(enum vtype type) {
+    return missing_of(type) != NULL;
+}
+
+/* __index of the methods of a type that is a state's own: made when they are looked up. Upvalue: the type. */
+static int own_method(lua_State *L) {
+    enum vtype type = (enum vtype)lua_tointeger(L, lua_upvalueindex(1));
     const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
-    for (const luaL_Reg *m = desc->methods; m->name; m++)
+    for (const luaL_Reg *m = types[type].desc->methods; m->name; m++)
         if (same_name(m->name, key)) {
             lua_pushcclosure(L, m->func, 0);
             lua_pushvalue(L, 2);
@@ -44,18 +58,18 @@ static int method_missing(lua_State *L) {
             lua_rawset(L, 1);
             return 1;
         }
-    for (const luaL_Reg *m = desc->meta; m && m->name; m++)
-        if (strcmp(m->name, "__missing") == 0)
-            return m->func(L);
-    return 0;
+    return missing_of(type)(L);
 }
 
-/* Pushes a table that gets its methods when they are looked up: a Time has 27, and most programs call two. */
 static void push_methods(lua_State *L, enum vtype type) {
     lua_createtable(L, 0, 2);
+    if (!vtype_is_own(type)) {
+        add_functions(L, types[type].desc->methods);
+        return;
+    }
     lua_createtable(L, 0, 1);
     lua_pushinteger(L, type);
-    lua_pushcclosure(L, method_missing, 1);
+    lua_pushcclosure(L, own_method, 1);
     lua_setfield(L, -2, "__index");
     lua_setmetatable(L, -2);
 }

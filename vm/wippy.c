@@ -81,12 +81,14 @@ static int text_of(lua_State *L) {
 static void open_string(lua_State *L) {
     env_push_prelude(L, "wippy");
     env_push_real(L, "string");
+    env_push_shared_at(L, env_module("string"));
     lua_pushcclosure(L, text_of, 0);
     env_push_real(L, "_base");
-    lua_pushvalue(L, -5); /* the table to be filled */
-    lua_call(L, 4, 0);
+    lua_pushvalue(L, -6); /* the table to be filled */
+    lua_call(L, 5, 0);
     lua_pushcclosure(L, cast_string, 0);
     lua_setfield(L, -2, "__call");
 }
 
-const struct vlib vlib_string_wippy = {"string.wippy", NULL, open_string, VLIB_HIDDEN | VLIB_CALLABLE, NULL};
+const struct vlib vlib_string_wippy = {"string.wippy", NULL, open_string,
+                                       VLIB_HIDDEN | VLIB_CALLABLE | VLIB_OWN, NULL};

@@ -23,11 +23,16 @@ static LJ_AINLINE cTValue *index_find(const GCtab *t, const GCstr *name, uint64_
   return NULL;
 }
 
-/* By where both lie in the state, so that copies of a state find what it found. */
+/* What is remembered of a name lies in one of two places. */
 static LJ_AINLINE IndexMemo *index_memo(global_State *g, const GCtab *mt, const GCstr *name)
 {
-  uintptr_t at = (uintptr_t)name - (uintptr_t)g, by = (uintptr_t)mt - (uintptr_t)g;
-  return &g->memo[(at >> 3 ^ at >> 6 ^ by >> 3) & (INDEX_MEMOS-1)];
+  uintptr_t at = (uintptr_t)name, by = (uintptr_t)mt;
+  return &g->memo[(at >> 3 ^ at >> 6 ^ by >> 3) & (INDEX_MEMOS-2)];
+}
+
+static LJ_AINLINE int index_is(const IndexMemo *memo, const GCtab *mt, uint64_t key)
+{
+  return gcref(memo->meta) == obj2gco(mt) && memo->name == key;
 }
 
 /* What *o has at the string `k`. NULL: *o is now what has to be asked for it in some other way. */
@@ -47,6 +52,7 @@ static LJ_AINLINE cTValue *index_name(lua_State *L, cTValue **o, cTValue *k)
       cTValue *v = index_find(t, name, k->u64);
       if (v && !tvisnil(v)) {
 	if (sealed) {
+	  memo[1] = memo[0];
 	  setgcref(memo->meta, obj2gco(sealed));
 	  memo->name = k->u64;
 	  memo->value = *v;
@@ -64,8 +70,10 @@ static LJ_AINLINE cTValue *index_name(lua_State *L, cTValue **o, cTValue *k)
     sealed = NULL;
     if (loop == 0) {
       memo = index_memo(g, mt, name);
-      if (gcref(memo->meta) == obj2gco(mt) && memo->name == k->u64)
+      if (LJ_LIKELY(index_is(memo, mt, k->u64)))
 	return &memo->value;
+      if (index_is(memo + 1, mt, k->u64))
+	return &memo[1].value;
       if ((mt->nomm & (INDEX_SEALED | 1u<<MM_index)) == INDEX_SEALED) /* not: an empty table, which has all bits */
 	sealed = mt;
     }

@@ -19,6 +19,7 @@
 
 #include "lj_gc.h"
 #include "lj_jit.h"
+#include "lj_lex.h"
 #include "lj_meta.h"
 #include "lj_obj.h"
 #include "lj_prng.h"
@@ -709,6 +710,90 @@ LUA_API void luaJIT_seal(lua_State *L) {
     tabV(L->top - 1)->nomm |= INDEX_SEALED;
 }
 
+/* --- what states share ----------------------------------------------------------------------------------------------- */
+
+#define TP_FROZEN (LJ_GC_FIXED | LJ_GC_BLACK)
+
+static int tp_freeze(global_State *g, GCobj *o);
+
+static int tp_freeze_value(global_State *g, cTValue *v) {
+    return !tvislightud(v) && (!tvisgcv(v) || tp_freeze(g, gcV(v)));
+}
+
+/* Metamethods that a table does not have are noted at the first look; here, for nobody must write to it later. */
+static int tp_freeze_table(global_State *g, GCtab *t) {
+    const Node *n = noderef(t->node);
+    int ok = !gcref(t->metatable) || tp_freeze(g, gcref(t->metatable));
+    for (uint32_t i = 0; ok && i < t->asize; i++)
+        ok = tp_freeze_value(g, arrayslot(t, i));
+    for (uint32_t i = 0; ok && i <= t->hmask; i++)
+        ok = tvisnil(&n[i].val) || (tp_freeze_value(g, &n[i].key) && tp_freeze_value(g, &n[i].val));
+    for (uint32_t mm = 0; mm <= MM_FAST; mm++) {
+        cTValue *v = lj_tab_getstr(t, mmname_str(g, mm));
+        if (!v || tvisnil(v))
+            t->nomm |= (uint8_t)(1u << mm);
+    }
+    return ok;
+}
+
+static int tp_freeze_function(global_State *g, GCfunc *f) {
+    int ok = iscfunc(f) || isffunc(f);
+    ok = ok && tp_freeze(g, gcref(f->c.env));
+    for (uint32_t i = 0; ok && i < f->c.nupvalues; i++)
+        ok = tp_freeze_value(g, &f->c.upvalue[i]);
+    return ok;
+}
+
+static int tp_freeze(global_State *g, GCobj *o) {
+    if ((o->gch.marked & (LJ_GC_COLORS | LJ_GC_FIXED)) == TP_FROZEN)
+        return 1;
+    o->gch.marked = TP_FROZEN;
+    switch (o->gch.gct) {
+    case ~LJ_TSTR:
+        return o != obj2gco(&g->strempty); /* each state has its own */
+    case ~LJ_TTAB:
+        return tp_freeze_table(g, gco2tab(o));
+    case ~LJ_TFUNC:
+        return tp_freeze_function(g, gco2func(o));
+    default:
+        return 0;
+    }
+}
+
+LUA_API int luaJIT_freeze(lua_State *L) {
+    int ok = tp_freeze_value(G(L), L->top - 1);
+    L->top--;
+    return ok;
+}
+
+LUA_API int luaJIT_share(lua_State *L) {
+    global_State *g = G(L);
+    FrozenStrings *f = lj_mem_newt(L, sizeof *f, FrozenStrings);
+    lj_lex_init(L);
+    memset(f, 0, sizeof *f);
+    f->tab = g->str.tab;
+    f->mask = g->str.mask;
+    f->seed = g->str.seed;
+    for (MSize i = 0; i <= f->mask && !g->str.second; i++)
+        for (GCobj *o = gcref(f->tab[i]); o; o = gcnext(o)) {
+            StrHash hash = gco2str(o)->hash;
+            o->gch.marked = TP_FROZEN;
+            f->seen[(hash & (FROZEN_SEEN - 1)) >> 5] |= 1u << (hash & 31);
+        }
+    g->str.frozen = f;
+    return !g->str.second;
+}
+
+LUA_API void luaJIT_library(lua_State *library) {
+    lj_frozen_strings = library ? G(library)->str.frozen : NULL;
+}
+
+LUA_API void luaJIT_pushshared(lua_State *L, lua_State *library, int slot) {
+    cTValue *v = lj_tab_getint(tabV(registry(library)), slot);
+    copyTV(L, L->top, v ? v : niltv(L));
+    incr_top(L);
+}
+
 /* --- the collector's pace ------------------------------------------------------------------------------------------- */
 
 LUA_API size_t luaJIT_room(lua_State *L) {
@@ -750,6 +835,7 @@ LUA_API int luaJIT_settle(lua_State *L) {
     if (mainthread(g) != L || tp_has_code(g) || mref(g->ctype_state, CTState) ||
         gcref(mainthread(g)->nextgc) || gcref(g->gc.mmudata))
         return 0;
+    memset(g->memo, 0, sizeof g->memo); /* which lie by addresses */
     for (GCobj *o = gcref(g->gc.root); o; o = gcref(o->gch.nextgc)) {
         if (o->gch.gct == ~LJ_TUDATA || (o->gch.gct == ~LJ_TTAB && tp_lies_by_address(gco2tab(o))))
             return 0;

@@ -59,6 +59,25 @@ LUA_API int luaJIT_slots(lua_State *L, int n);
 LUA_API void luaJIT_seal(lua_State *L);
 
 /*
+ * What many states share: strings, C functions and tables of one state, the library, that nobody writes to any more. The library
+ * itself runs nothing from luaJIT_share on, must outlive the states, and may be in memory that cannot be written. Its collector
+ * is stopped before the first luaJIT_freeze.
+ */
+
+/* Pops a value of the library's and freezes it with all that can be reached from it. 0: there is something else than strings
+ * (but the empty one), numbers, booleans, C functions and tables among it; the state is of no use any more. */
+LUA_API int luaJIT_freeze(lua_State *L);
+
+/* The last step: freezes all strings that the library has. 0: it cannot be shared. Raises without memory. */
+LUA_API int luaJIT_share(lua_State *L);
+
+/* States that this thread makes from now on share the library's strings, if they are seeded alike; NULL, the beginning: none. */
+LUA_API void luaJIT_library(lua_State *library);
+
+/* Pushes the frozen value at registry[slot] of the library. For states that share its strings. Needs one free stack slot. */
+LUA_API void luaJIT_pushshared(lua_State *L, lua_State *library, int slot);
+
+/*
  * lua_newuserdata and lua_setmetatable in one, for objects that have no finaliser: the metatable is registry[slot], which has
  * no __gc and gets none. Its collection costs less: the collector looks at those that might have one in each cycle. The bytes
  * are not cleared. NULL, and nothing pushed: no table stands there.

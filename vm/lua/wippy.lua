@@ -1,9 +1,9 @@
 -- The string library of the wippy dialect: where a string is expected, an error object stands for its message.
-local string, text_of, base, M = ...
+local string, functions, text_of, base, M = ...
 local type, pairs, select, unpack = base.type, base.pairs, base.select, base.unpack
 
-for name, f in pairs(string) do
-    M[name] = f
+for name in pairs(functions) do
+    M[name] = string[name]
 end
 
 local function text(v)

@@ -1,4 +1,4 @@
--- States made after a process of the entry has ended have from the beginning what that one has used: nobody can tell.
+-- States made later are copies of earlier ones, and share most of what is in them: nobody can tell.
 local HOST, NS = "app:processes", "app.test.life:"
 
 describe("An entry's first processes, and hundreds that come later,", function()
