@@ -18,7 +18,7 @@
 #ifdef TROUPE_FAULT
 #define HEAP_BLOCK (HEAP_HEAD + BLOCK_WORD)
 #else
-#define HEAP_BLOCK ((size_t)10240)
+#define HEAP_BLOCK ((size_t)8192)
 #endif
 #define HEAP_HEAD ((sizeof(struct vstate) + 15) & ~(size_t)15)
 

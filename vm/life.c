@@ -50,7 +50,7 @@ static int luaJIT_only_memory(lua_State *L) {
 /* And it is closed if it is still larger by this; all libraries together, with the module `test`, take less. */
 #define LIBRARIES_KEPT (144u * 1024)
 
-/* States of an entry that are made before one is kept as a picture, which takes 8 KB and more for the entry's life. */
+/* States of an entry that are made before one is kept as a picture, which takes 6 KB and more for the entry's life. */
 #define IMAGE_AFTER 4
 
 /* Room for arguments and results that a pooled state keeps. */
@@ -86,17 +86,17 @@ static int luaJIT_only_memory(lua_State *L) {
 #ifdef TROUPE_JEMALLOC
 /*
  * jemalloc's settings, read by it at program start; MALLOC_CONF in the environment overrides them. Huge pages: a hundred
- * thousand states are 1.7 GB, and faulting those in page by page took 4 times as long as making the states. Messages
+ * thousand states are 0.9 GB, and faulting those in page by page took 4 times as long as making the states. Messages
  * up to 128 KiB are cached per thread; so are more small blocks than by default, since collectors free and programs take
  * them by hundreds in turn (workload table: 7 %). What is cut from an unused extent may be 256 times as small, not 64
  * times: else what a worker has at hand (AT_HAND) would serve large requests only. First blocks of states (HEAP_BLOCK) are cut by
- * eight, not two: half of the arena's work for them (timers, CPU with two workers: 0.93 times). (The programs have a thread in the
+ * eight, not one: half of the arena's work for them (timers, CPU with two workers: 0.93 times). (The programs have a thread in the
  * background that gives memory back: src/room.c.)
  */
 const char *malloc_conf = "thp:always,metadata_thp:auto,tcache_max:131072,"
                           "tcache_nslots_small_max:2000,lg_tcache_nslots_mul:4,lg_extent_max_active_fit:8,"
-                          "slab_sizes:10240-10240:20";
-_Static_assert(HEAP_BLOCK == 10240, "slab_sizes names the size of first blocks");
+                          "slab_sizes:8192-8192:16";
+_Static_assert(HEAP_BLOCK == 8192, "slab_sizes names the size of first blocks");
 #endif
 
 /* --- making ------------------------------------------------------------------------------------------------------- */
