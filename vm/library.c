@@ -139,19 +139,6 @@ void library_free(struct library *lib) {
 
 #else
 
-/* At a multiple of its size; NULL: there is none. */
-static char *map_room(void) {
-    char *p = mmap(NULL, 2 * ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED)
-        return NULL;
-    size_t before = -(uintptr_t)p & (ROOM - 1);
-    if (before)
-        munmap(p, before);
-    munmap(p + before + ROOM, ROOM - before);
-    madvise(p + before, ROOM, MADV_HUGEPAGE);
-    return p + before;
-}
-
 struct library *library_make(struct vm *vm) {
     return NULL;
 }

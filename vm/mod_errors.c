@@ -226,6 +226,6 @@ static void push_unknown(lua_State *L) {
     lua_pushstring(L, errkind_text(ERRKIND_UNKNOWN));
 }
 
-static const struct vlib_value values[] = {{"UNKNOWN", .push = push_unknown}, {NULL}};
+static const struct vlib_value values[] = {{"UNKNOWN", .push = push_unknown}, {0}};
 
 const struct vlib vlib_errors = {"errors", functions, add_kinds, VLIB_GLOBAL | VLIB_ALWAYS, values};
