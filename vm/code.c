@@ -195,6 +195,7 @@ void ventry_release(struct ventry *e) {
     mem_free(e->bytecode);
     mem_free(e->default_host);
     image_free(atomic_load_explicit(&e->image, memory_order_relaxed));
+    image_free(e->first_image);
     mem_free(e);
 }
 

@@ -50,6 +50,8 @@ struct ventry {
     atomic_uint more_size;         /* relaxed: of its states' second blocks, vm/heap.c; 0: none */
     atomic_uint made;              /* relaxed: states so far, up to where its picture is taken */
     _Atomic(struct image *) image; /* release and acquire; NULL: none (yet), see vm/life.c */
+    struct image *first_image;     /* the one before, in which others may still read; freed with the entry */
+    atomic_bool learned;           /* relaxed: somebody has seen to the second one */
     atomic_int heat;               /* relaxed: how much its processes compute, vm/life.c */
     _Atomic unsigned proven;       /* relaxed: the dialects, as bits, in which the top level has worked */
     pthread_mutex_t pool_lock;     /* guards the next four */

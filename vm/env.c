@@ -196,6 +196,13 @@ void env_push_shared_at(lua_State *L, int index) {
     keep_listed(L, REG_LIBS, index);
 }
 
+bool env_has_own(lua_State *L, int index) {
+    bool has = vlib_all[index]->flags & VLIB_OWN && push_listed(L, REG_OWN_LIBS, index);
+    if (has)
+        lua_settop(L, -2);
+    return has;
+}
+
 void env_push_real_at(lua_State *L, int index) {
     if (!is_own(index)) {
         env_push_shared_at(L, index);

@@ -31,6 +31,9 @@ bool env_push_real(lua_State *L, const char *name);
 /* By its index in vlib_all: the real table, and the metatable of its proxies. Of VLIB_LATE: what the state has used of it. */
 void env_push_real_at(lua_State *L, int index);
 
+/* Whether the state has made its own of a module (VLIB_OWN). Takes no memory. */
+bool env_has_own(lua_State *L, int index);
+
 /* The real table as all states have it, of all but VLIB_OWN: of VLIB_LATE what is not written in Lua. */
 void env_push_shared_at(lua_State *L, int index);
 

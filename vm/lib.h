@@ -38,9 +38,8 @@ enum {
     VLIB_SUB = 4,     /* a member of another module ("a.b"), not a module of its own */
     VLIB_WIPPY = 8,   /* global only in the wippy dialect */
     VLIB_HIDDEN = 16, /* for the prelude only */
-    VLIB_LATE =
-        128, /* has members written in Lua, see base_push_late: each state has a table of its own for what it uses */
-    VLIB_OWN = 256,     /* each state has its own: written in Lua, or with objects inside */
+    VLIB_LATE = 128, /* has members written in Lua (base_push_late): each state has a table of what it uses */
+    VLIB_OWN = 256,  /* each state has its own: written in Lua, or with objects inside */
     VLIB_CALLABLE = 64, /* its member `__call` makes the proxy callable */
     VLIB_STANDARD = 32  /* one of LuaJIT's own, opened by vm/env.c; `open` takes away what is not allowed */
 };

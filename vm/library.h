@@ -13,7 +13,6 @@
 #define VM_LIBRARY_H
 
 #include <lua.h>
-#include <stdbool.h>
 
 struct library;
 struct vm;

@@ -33,3 +33,4 @@ MODULES(DECLARE)
 
 #define LIST(name) &vlib_##name,
 const struct vlib *const vlib_all[] = {MODULES(LIST) 0};
+_Static_assert(sizeof vlib_all / sizeof *vlib_all <= 65, "vm/life.c has a bit for each");

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "vm/base.h"
 #include "vm/bus.h"
 #include "vm/call.h"
 #include "vm/cdata.h"
@@ -195,9 +196,45 @@ static void forget_process(struct vstate *vs) {
     vs->ready_end = &vs->ready;
 }
 
-/* As a process of the entry leaves it that has done nothing but require. */
+/* What processes have used of that which each state makes for itself: a bit for each module (vlib_all) and each type. */
+struct used {
+    uint64_t libs, types;
+};
+_Static_assert(VTYPE_COUNT <= 64, "a bit for each");
+
+static struct used used_in(lua_State *L) {
+    struct used u = {0, 0};
+    for (int i = 0; vlib_all[i]; i++)
+        if (env_has_own(L, i) && vlib_all[i] != &vlib_math) /* whose random numbers are an object */
+            u.libs |= UINT64_C(1) << i;
+    for (int type = 1; type < VTYPE_COUNT; type++) {
+        stack_push_slot(L, type);
+        if (vtype_is_own((enum vtype)type) && lua_type(L, -1) == LUA_TTABLE)
+            u.types |= UINT64_C(1) << type;
+        lua_settop(L, -2);
+    }
+    return u;
+}
+
+static void make_used(lua_State *L, const struct used *u) {
+    for (int i = 0; vlib_all[i]; i++)
+        if (u->libs >> i & 1) {
+            env_push_proxy_meta(L, i);
+            lua_settop(L, 0);
+        }
+    for (int type = 1; type < VTYPE_COUNT; type++)
+        if (u->types >> type & 1) {
+            vtype_push_meta(L, (enum vtype)type);
+            lua_settop(L, 0);
+        }
+}
+
+/* As a process of the entry leaves it that has ended and used this. */
 static int prime(lua_State *L) {
     struct vstate *vs = vstate_of(L);
+    const struct used *used = lua_touserdata(L, 1);
+    lua_settop(L, 0);
+    make_used(L, used);
     life_open(L, vs);
     stack_push_slot(L, REG_ENV);
     lua_getfield(L, -1, "require");
@@ -209,7 +246,7 @@ static int prime(lua_State *L) {
 }
 
 /* A state for a picture; NULL: there can be none, or no memory. */
-static struct vstate *sitter(struct vm *vm, struct ventry *e) {
+static struct vstate *sitter(struct vm *vm, struct ventry *e, struct used *used) {
     void *block = mem_calloc(1, HEAP_BLOCK);
     struct vstate *vs = !block ? NULL : e ? blank(vm, block) : build(vm, block, heap_alloc_clean);
     if (vs && e) {
@@ -219,7 +256,7 @@ static struct vstate *sitter(struct vm *vm, struct ventry *e) {
     }
     if (!vs)
         return NULL;
-    bool done = !e || lua_cpcall(vs->L, prime, NULL) == 0;
+    bool done = !e || lua_cpcall(vs->L, prime, used) == 0;
     vs->pictured = false;
     lua_setallocf(vs->L, heap_alloc, vs);
     if (done && !vs->outside && luaJIT_settle(vs->L))
@@ -229,8 +266,8 @@ static struct vstate *sitter(struct vm *vm, struct ventry *e) {
 }
 
 /* A picture of what build makes; with an entry, of what load and prime make of that. NULL: there can be none, or no memory. */
-static struct image *picture(struct vm *vm, struct ventry *e) {
-    struct vstate *one = sitter(vm, e), *other = one ? sitter(vm, e) : NULL;
+static struct image *picture(struct vm *vm, struct ventry *e, struct used used) {
+    struct vstate *one = sitter(vm, e, &used), *other = one ? sitter(vm, e, &used) : NULL;
     struct image *im = NULL;
     if (other) {
         struct image_part parts[2][IMAGE_BLOCKS];
@@ -249,7 +286,7 @@ void life_prepare(struct vm *vm) {
     if (!vm->seeded)
         return;
     vm->library = library_make(vm);
-    vm->image = picture(vm, NULL);
+    vm->image = picture(vm, NULL, (struct used){0, 0});
 }
 
 /* Whether the thread's arena still has that much from others that have ended: hosts whose workers come and go would add up. */
@@ -289,9 +326,25 @@ static const struct image *image_of(struct vm *vm, struct ventry *e) {
     if (im || !vm->image || atomic_load_explicit(&e->made, memory_order_relaxed) > IMAGE_AFTER ||
         atomic_fetch_add_explicit(&e->made, 1, memory_order_relaxed) != IMAGE_AFTER)
         return im;
-    struct image *own = picture(vm, e);
+    struct image *own = picture(vm, e, (struct used){0, 0});
     atomic_store_explicit(&e->image, own, memory_order_release);
     return own;
+}
+
+/* The first process of an entry with a picture has ended: if it has used what each state makes for itself, a second picture has
+ * that. */
+static void learn(struct vstate *vs) {
+    struct ventry *e = vs->entry;
+    struct image *first = atomic_load_explicit(&e->image, memory_order_acquire);
+    if (!first || atomic_load_explicit(&e->learned, memory_order_relaxed) ||
+        atomic_exchange_explicit(&e->learned, true, memory_order_relaxed))
+        return;
+    struct used used = used_in(vs->L);
+    struct image *second = used.libs || used.types ? picture(vs->vm, e, used) : NULL;
+    if (!second)
+        return;
+    e->first_image = first;
+    atomic_store_explicit(&e->image, second, memory_order_release);
 }
 
 struct vstate *life_new(struct vm *vm, struct ventry *e) {
@@ -455,6 +508,7 @@ void life_end(struct vstate *vs) {
     vs->memory_limit = 0;
     if (vs->pressed)
         heap_relax(vs);
+    learn(vs);
     clear(vs->L, vs);
     heap_trim(vs);
     if (vs->memory > vs->baseline + LIBRARIES_KEPT) {

@@ -28,7 +28,7 @@ struct vm {
     _Atomic unsigned pooled;        /* relaxed: states in all shared lists */
     _Atomic size_t pooled_bytes;    /* relaxed: of these */
     struct vbus *bus;
-    bool seeded;
+    bool seeded;             /* constant */
     uint64_t seed[4];        /* of all states, if `seeded`; constant */
     struct library *library; /* of all states; constant; NULL: each has its own */
     struct image *image;     /* of a state without an entry; constant; NULL: none */

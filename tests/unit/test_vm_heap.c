@@ -62,8 +62,8 @@ static const char churn[] = "for i = 1, 50000 do dead = { i, tostring(i) } end";
 Test(heap, garbage_gets_room_where_cycles_follow_each_other) {
     struct vstate *vs = open_state();
     cr_expect(luaJIT_room(vs->L) == 0, "a new state has none");
-    for (int i = 0; i < 20 && luaJIT_room(vs->L) != ROOM_MOST;
-         i++) /* a busy machine may come between two cycles */
+    /* A busy machine may come between two cycles. */
+    for (int i = 0; i < 20 && (i == 0 || (PACED && luaJIT_room(vs->L) != ROOM_MOST)); i++)
         run(vs, churn);
     cr_expect(luaJIT_room(vs->L) == (PACED ? ROOM_MOST : 0), "%zu", luaJIT_room(vs->L));
     run(vs, "collectgarbage()");

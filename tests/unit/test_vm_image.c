@@ -112,19 +112,31 @@ Test(image, a_vm_has_a_picture_of_a_state) {
 }
 
 /* They wait, so that each has a state of its own. */
-static const char source[] = "return { main = function() time.sleep('50ms') return ('x'):upper() end }";
+static const char plain[] = "return { main = function() time.sleep('50ms') return ('x'):upper() end }";
+static const char with_own[] =
+    "return { main = function() time.sleep('50ms') return coroutine.wrap(channel.new)() end }";
 
-Test(image, an_entry_gets_a_picture_when_it_has_some_states) {
+static void pictures_of(const char *source, bool two) {
     struct box b;
     struct vm *vm = vmbox_open(&b, &(struct node_hooks){.worker_ended = vm_worker_ended}, source);
     struct ventry *e = vmbox_entry(vm);
     vmbox_run(&b, vm, 1);
-    cr_expect_null(atomic_load(&e->image));
+    cr_expect(!atomic_load(&e->image) && !e->first_image);
     vmbox_run(&b, vm, 50);
-    const struct image *im = atomic_load(&e->image);
-    cr_expect(PICTURES ? im != NULL : im == NULL);
+    const struct image *first = e->first_image, *now = atomic_load(&e->image);
+    cr_expect(PICTURES ? now && now != first : !now);
+    cr_expect_eq(first != NULL, PICTURES && two);
     vmbox_run(&b, vm, 50);
-    cr_expect_eq(atomic_load(&e->image), im, "there is no other one");
+    cr_expect(e->first_image == first && atomic_load(&e->image) == now, "there is no other one");
     box_close(&b);
     vm_destroy(vm);
+}
+
+Test(image, an_entry_gets_one_when_it_has_some_states) {
+    pictures_of(plain, false);
+}
+
+/* What is written in Lua, and types with methods that are, each state makes for itself. */
+Test(image, and_a_second_one_with_what_its_first_process_has_made_for_itself) {
+    pictures_of(with_own, true);
 }
