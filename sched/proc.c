@@ -44,12 +44,11 @@ static struct pid read_pid(struct sched_thread *t, const char *text, size_t len)
     return h && h->id_len == host_len && memcmp(h->id, host, host_len) == 0 ? pid : (struct pid){0};
 }
 
-struct pid proc_lookup(struct sched_thread *t, const char *text, size_t len) {
+static __attribute__((noinline)) struct pid look_up(struct sched_thread *t, struct pid_memo *m,
+                                                    const char *text, size_t len) {
     if (!len || text[0] != '{')
         return names_lookup(t, text, len);
-    /* Programs send to the same few processes again and again. The digit before the brace differs most. */
-    struct pid_memo *m = &t->memos[(unsigned char)text[len > 1 ? len - 2 : 0] % PID_MEMOS];
-    if ((m->len == len && same_bytes(m->text, text, len)) || read_digits(m, text, len))
+    if (read_digits(m, text, len))
         return m->pid;
     struct pid pid = read_pid(t, text, len);
     if (!pid_none(pid) && len <= sizeof m->text) {
@@ -59,6 +58,12 @@ struct pid proc_lookup(struct sched_thread *t, const char *text, size_t len) {
         memcpy(m->text, text, len);
     }
     return pid;
+}
+
+/* Programs send to the same few processes again and again. The digit before the brace differs most. */
+struct pid proc_lookup(struct sched_thread *t, const char *text, size_t len) {
+    struct pid_memo *m = &t->memos[len > 1 ? (unsigned char)text[len - 2] % PID_MEMOS : 0];
+    return len >= 8 && m->len == len && same_words(m->text, text, len) ? m->pid : look_up(t, m, text, len);
 }
 
 /* Inside an epoch. */
@@ -384,7 +389,7 @@ static void cannot_remember(struct proc *p, struct msg *m, enum msg_kind event) 
     post_or_free(sched_self, asker, m);
 }
 
-static void handle(struct proc *p, struct msg *m) {
+static __attribute__((noinline)) void handle(struct proc *p, struct msg *m) {
     switch ((enum msg_kind)m->kind) {
     case SIG_MONITOR:
         if (pidset_add(&p->watchers, m->from) == PIDSET_NO_MEMORY) {
@@ -437,7 +442,10 @@ bool proc_poll_slow(struct proc *p) {
     for (; m && !p->kill; m = next, n++) {
         next = m->next;
         m->next = NULL;
-        handle(p, m);
+        if (m->kind == MSG_USER)
+            p->behaviour->deliver(p, m);
+        else
+            handle(p, m);
     }
     PROBE2(receive, p->pid.n, n);
     p->in_first = m; /* something is left only when it has to end */

@@ -252,16 +252,14 @@ static enum tried try_send(lua_State *L, struct vstate *vs, struct chan *ch, int
 int chan_receive_value(lua_State *L, struct vstate *vs, struct chan *ch, int idx) {
     if (ch->kind != CHAN_LOCAL && !ch->queue.first)
         proc_poll(vs->proc);
-    switch (try_receive(L, vs, ch, idx)) {
-    case TRIED_OK:
-        lua_pushboolean(L, 1);
-        return 2;
-    case TRIED_CLOSED:
-        lua_pushnil(L);
-        lua_pushboolean(L, 0);
-        return 2;
-    case TRIED_NO:
-        break;
+    if (ch->kind == CHAN_LOCAL || ch->queue.first || ch->closed) {
+        enum tried tried = try_receive(L, vs, ch, idx);
+        if (tried == TRIED_CLOSED)
+            lua_pushnil(L);
+        if (tried != TRIED_NO) {
+            lua_pushboolean(L, tried == TRIED_OK);
+            return 2;
+        }
     }
     task_check_block(L);
     struct task *t = vs->current;
@@ -588,7 +586,7 @@ static __attribute__((cold)) int select_anew(lua_State *co, struct vstate *vs, s
     return r == TRIED_OK;
 }
 
-int chan_push_wake(lua_State *co, struct vstate *vs, struct task *t) {
+static __attribute__((noinline)) int push_wake(lua_State *co, struct vstate *vs, struct task *t) {
     if (t->wake == WAKE_ANEW)
         return t->state == TASK_RECEIVE ? receive_anew(co, vs, t) : select_anew(co, vs, t);
     if (t->state == TASK_SEND) {
@@ -623,6 +621,16 @@ int chan_push_wake(lua_State *co, struct vstate *vs, struct task *t) {
     clear_hold(co, vs, t);
     push_result(co, ok);
     return 1;
+}
+
+int chan_push_wake(lua_State *co, struct vstate *vs, struct task *t) {
+    if (t->state != TASK_RECEIVE || t->wake != WAKE_MSG || t->hold)
+        return push_wake(co, vs, t);
+    struct msg *m = t->msg;
+    t->msg = NULL;
+    inbox_push_element(co, vs, t->wake_chan, m);
+    lua_pushboolean(co, 1);
+    return 2;
 }
 
 /* --- the module ------------------------------------------------------------------------------------------------------------------ */

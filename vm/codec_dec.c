@@ -273,9 +273,7 @@ static inline bool push_plain(lua_State *L, const char *data, size_t len) {
     return true;
 }
 
-bool codec_decode(lua_State *L, const char *data, size_t len) {
-    if (len > 0 && push_plain(L, data, len))
-        return true;
+static __attribute__((noinline)) bool decode(lua_State *L, const char *data, size_t len) {
     int top = lua_gettop(L);
     if (len > 0 && codec_is_packed((unsigned char)*data)) {
         if (unpack(L, data, len) == len)
@@ -288,6 +286,10 @@ bool codec_decode(lua_State *L, const char *data, size_t len) {
         return true;
     lua_settop(L, top);
     return false;
+}
+
+bool codec_decode(lua_State *L, const char *data, size_t len) {
+    return (len > 0 && push_plain(L, data, len)) || decode(L, data, len);
 }
 
 size_t codec_decode_next(lua_State *L, const char *data, size_t len) {

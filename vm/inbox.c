@@ -76,14 +76,10 @@ static void route_reply(struct vstate *vs, struct msg *m) {
         vstate_consumed(vs, m);
 }
 
-void inbox_deliver(struct proc *p, struct msg *m) {
-    struct vstate *vs = p->data;
+static __attribute__((noinline)) void deliver_other(struct vstate *vs, struct msg *m) {
     if (vstate_holds(m))
         heap_hold(vs, m);
     switch (m->kind) {
-    case MSG_USER:
-        route_user(vs, m);
-        break;
     case MSG_TIMER:
         vtimer_fired(vs, m);
         break;
@@ -103,6 +99,13 @@ void inbox_deliver(struct proc *p, struct msg *m) {
         else
             msgq_add(&vs->early_events, m);
     }
+}
+
+void inbox_deliver(struct proc *p, struct msg *m) {
+    if (m->kind == MSG_USER)
+        route_user(p->data, m);
+    else
+        deliver_other(p->data, m);
 }
 
 static bool is_exit(const struct msg *m, struct pid pid) {
@@ -210,25 +213,30 @@ static void push_event(lua_State *L, struct vstate *vs, const struct msg *m) {
     }
 }
 
+static __attribute__((noinline)) void push_other(lua_State *L, struct vstate *vs, struct chan *ch,
+                                                 struct msg *m) {
+    if (ch->kind == CHAN_EVENTS)
+        push_event(L, vs, m);
+    else if (ch->kind == CHAN_TIMER)
+        vtimer_push_element(L, m);
+    else if (ch->kind == CHAN_FUTURE)
+        future_push_element(L, ch->future);
+    else if (ch->kind == CHAN_INBOX || ch->full_messages)
+        message_push(L, m);
+    else
+        push_payload(L, m);
+}
+
 void inbox_push_element(lua_State *L, struct vstate *vs, struct chan *ch, struct msg *m) {
     if (vs->in_hand)
         vstate_consumed(vs, vs->in_hand);
     /* What raises here (no memory) leaves `m` to the next one, or to the end of the process. */
     vs->in_hand = m;
     stack_check(L, 8, "message");
-    if (ch->kind == CHAN_TOPIC && !ch->full_messages) {
+    if (ch->kind == CHAN_TOPIC && !ch->full_messages)
         push_payload(L, m);
-    } else if (ch->kind == CHAN_EVENTS) {
-        push_event(L, vs, m);
-    } else if (ch->kind == CHAN_TIMER) {
-        vtimer_push_element(L, m);
-    } else if (ch->kind == CHAN_FUTURE) {
-        future_push_element(L, ch->future);
-    } else if (ch->kind == CHAN_INBOX || ch->full_messages) {
-        message_push(L, m);
-    } else {
-        push_payload(L, m);
-    }
+    else
+        push_other(L, vs, ch, m);
     vs->in_hand = NULL;
     proc_reduce(vs->proc, 1);
     vstate_consumed(vs, m);

@@ -81,23 +81,14 @@ static struct msg *user_message(struct vstate *vs, const char *topic, size_t top
     return m;
 }
 
-/* The message for what stands from `first` on; NULL: the results to return are on the stack. */
-static struct msg *encode_message(lua_State *L, struct vstate *vs, const char *topic, size_t topic_len,
-                                  int first, int *results) {
+/* For all but one scalar. */
+static __attribute__((noinline)) struct msg *encode_message(lua_State *L, struct vstate *vs,
+                                                            const char *topic, size_t topic_len, int first,
+                                                            int *results) {
     int n = lua_gettop(L) - first + 1;
-    struct codec_scalar scalar;
-    size_t size = n == 1 ? codec_scalar_size(L, first, &scalar) : 0;
     struct msg *m = NULL;
-    if (size > MSG_DATA_MAX) {
-        *results = unsendable(L, CODEC_TOO_LARGE, "");
-        return NULL;
-    }
     if (n == 0) { /* no payload: no bytes, and nil at the other end */
         m = user_message(vs, topic, topic_len, 0);
-    } else if (size) {
-        m = user_message(vs, topic, topic_len, size);
-        if (m)
-            codec_scalar_put(&scalar, msg_data(m));
     } else {
         char why[WHY];
         scratch.len = 0;
@@ -122,6 +113,21 @@ static struct msg *encode_message(lua_State *L, struct vstate *vs, const char *t
     return m;
 }
 
+/* The message for what stands from `first` on; NULL: the results to return are on the stack. */
+static inline struct msg *make_message(lua_State *L, struct vstate *vs, const char *topic, size_t topic_len,
+                                       int first, int *results) {
+    struct codec_scalar scalar;
+    size_t size = lua_gettop(L) == first ? codec_scalar_size(L, first, &scalar) : 0;
+    if (!size)
+        return encode_message(L, vs, topic, topic_len, first, results);
+    struct msg *m = size > MSG_DATA_MAX ? NULL : user_message(vs, topic, topic_len, size);
+    if (m)
+        codec_scalar_put(&scalar, msg_data(m));
+    else
+        *results = unsendable(L, size > MSG_DATA_MAX ? CODEC_TOO_LARGE : CODEC_NO_MEMORY, "");
+    return m;
+}
+
 static int process_send(lua_State *L) {
     struct vstate *vs = vstate_of(L);
     size_t dest_len, topic_len;
@@ -140,7 +146,7 @@ static int process_send(lua_State *L) {
     if (pid_none(to))
         return no_such_process(L, "send", dest);
     int results;
-    struct msg *m = encode_message(L, vs, topic, topic_len, 3, &results);
+    struct msg *m = make_message(L, vs, topic, topic_len, 3, &results);
     if (!m)
         return results;
     proc_reduce(vs->proc, 1);

@@ -340,8 +340,8 @@ static inline void vm_account(struct vstate *vs) {
 
 /* Of these no mailbox counts anything: vm/heap.h, heap_hold. */
 static inline bool vstate_holds(const struct msg *m) {
-    return m->kind == MSG_EXIT || m->kind == MSG_LINK_DOWN ||
-           (m->kind == MSG_REPLY && m->aux != VM_REPLY_BUS);
+    return m->kind != MSG_USER && (m->kind == MSG_EXIT || m->kind == MSG_LINK_DOWN ||
+                                   (m->kind == MSG_REPLY && m->aux != VM_REPLY_BUS));
 }
 
 /* A message is used up: off the books of the process, or of its mailbox, and freed. */

@@ -86,7 +86,7 @@ static LJ_AINLINE cTValue *index_name(lua_State *L, cTValue **o, cTValue *k)
   return NULL;
 }
 
-cTValue *lj_meta_tget(lua_State *L, cTValue *o, cTValue *k)
+static LJ_NOINLINE cTValue *index_slowly(lua_State *L, cTValue *o, cTValue *k)
 {
   if (LJ_LIKELY(tvisstr(k))) {
     cTValue *v = index_name(L, &o, k);
@@ -94,6 +94,26 @@ cTValue *lj_meta_tget(lua_State *L, cTValue *o, cTValue *k)
       return v;
   }
   return meta_tget(L, o, k);
+}
+
+cTValue *lj_meta_tget(lua_State *L, cTValue *o, cTValue *k)
+{
+  if (LJ_LIKELY(tvisstr(k))) {
+    const IndexMemo *memo;
+    GCtab *mt = NULL;
+    if (tvistab(o)) {
+      cTValue *v = index_find(tabV(o), strV(k), k->u64);
+      if (v && !tvisnil(v))
+	return v;
+      mt = tabref(tabV(o)->metatable);
+    } else if (tvisudata(o)) {
+      mt = tabref(udataV(o)->metatable);
+    }
+    memo = index_memo(G(L), mt, strV(k)); /* nothing is remembered of no metatable: a name is never 0 */
+    if (LJ_LIKELY(index_is(memo, mt, k->u64)))
+      return &memo->value;
+  }
+  return index_slowly(L, o, k);
 }
 
 #endif

@@ -21,20 +21,23 @@ static inline uint32_t bytes_half(const char *p) {
     return v;
 }
 
+/* The same for 8 bytes or more, a few words of them; no call. */
+static inline bool same_words(const char *a, const char *b, size_t n) {
+    if (bytes_word(a + n - 8) != bytes_word(b + n - 8))
+        return false;
+    for (size_t i = 0; i + 8 < n; i += 8)
+        if (bytes_word(a + i) != bytes_word(b + i))
+            return false;
+    return true;
+}
+
 /* Whether two runs of n bytes are the same. Their ends are looked at first: names that are made in a row differ there. */
 static inline bool same_bytes(const char *a, const char *b, size_t n) {
     if (n < 4)
         return n == 0 || (a[n - 1] == b[n - 1] && a[n >> 1] == b[n >> 1] && a[0] == b[0]);
     if (n < 8)
         return bytes_half(a + n - 4) == bytes_half(b + n - 4) && bytes_half(a) == bytes_half(b);
-    if (bytes_word(a + n - 8) != bytes_word(b + n - 8))
-        return false;
-    if (n > 64)
-        return memcmp(a, b, n) == 0;
-    for (size_t i = 0; i + 8 < n; i += 8)
-        if (bytes_word(a + i) != bytes_word(b + i))
-            return false;
-    return true;
+    return n > 64 ? memcmp(a, b, n) == 0 : same_words(a, b, n);
 }
 
 /* memcpy: two moves that overlap up to 16 bytes, four up to 32. */
