@@ -35,8 +35,8 @@ static LJ_AINLINE int index_is(const IndexMemo *memo, const GCtab *mt, uint64_t 
   return gcref(memo->meta) == obj2gco(mt) && memo->name == key;
 }
 
-/* What *o has at the string `k`. NULL: *o is now what has to be asked for it in some other way. */
-static LJ_AINLINE cTValue *index_name(lua_State *L, cTValue **o, cTValue *k)
+/* The rest: what o has at `k`. NULL: a function has to be called for it. */
+static LJ_NOINLINE cTValue *index_slowly(lua_State *L, cTValue *o, cTValue *k)
 {
   global_State *g = G(L);
   const GCstr *name = strV(k);
@@ -47,8 +47,8 @@ static LJ_AINLINE cTValue *index_name(lua_State *L, cTValue **o, cTValue *k)
     TValue index;
     cTValue *next;
     GCtab *mt;
-    if (LJ_LIKELY(tvistab(*o))) {
-      GCtab *t = tabV(*o);
+    if (LJ_LIKELY(tvistab(o))) {
+      GCtab *t = tabV(o);
       cTValue *v = index_find(t, name, k->u64);
       if (v && !tvisnil(v)) {
 	if (sealed) {
@@ -63,15 +63,13 @@ static LJ_AINLINE cTValue *index_name(lua_State *L, cTValue **o, cTValue *k)
       if (!mt || (mt->nomm & (1u<<MM_index)))
 	return niltv(L);
     } else {
-      mt = tvisudata(*o) ? tabref(udataV(*o)->metatable) : tabref(basemt_obj(g, *o));
+      mt = tvisudata(o) ? tabref(udataV(o)->metatable) : tabref(basemt_obj(g, o));
       if (!mt)
 	break;
     }
     sealed = NULL;
     if (loop == 0) {
       memo = index_memo(g, mt, name);
-      if (LJ_LIKELY(index_is(memo, mt, k->u64)))
-	return &memo->value;
       if (index_is(memo + 1, mt, k->u64))
 	return &memo[1].value;
       if ((mt->nomm & (INDEX_SEALED | 1u<<MM_index)) == INDEX_SEALED) /* not: an empty table, which has all bits */
@@ -79,19 +77,13 @@ static LJ_AINLINE cTValue *index_name(lua_State *L, cTValue **o, cTValue *k)
     }
     setstrV(L, &index, mmname_str(g, MM_index));
     next = index_find(mt, strV(&index), index.u64);
+    if (next && tvisfunc(next)) {
+      L->top = mmcall(L, lj_cont_ra, next, o, k);
+      return NULL;
+    }
     if (!next || !tvistab(next))
       break;
-    *o = next;
-  }
-  return NULL;
-}
-
-static LJ_NOINLINE cTValue *index_slowly(lua_State *L, cTValue *o, cTValue *k)
-{
-  if (LJ_LIKELY(tvisstr(k))) {
-    cTValue *v = index_name(L, &o, k);
-    if (LJ_LIKELY(v != NULL))
-      return v;
+    o = next;
   }
   return meta_tget(L, o, k);
 }
@@ -106,14 +98,15 @@ cTValue *lj_meta_tget(lua_State *L, cTValue *o, cTValue *k)
       if (v && !tvisnil(v))
 	return v;
       mt = tabref(tabV(o)->metatable);
-    } else if (tvisudata(o)) {
-      mt = tabref(udataV(o)->metatable);
+    } else {
+      mt = tvisudata(o) ? tabref(udataV(o)->metatable) : tabref(basemt_obj(G(L), o));
     }
     memo = index_memo(G(L), mt, strV(k)); /* nothing is remembered of no metatable: a name is never 0 */
     if (LJ_LIKELY(index_is(memo, mt, k->u64)))
       return &memo->value;
+    return index_slowly(L, o, k);
   }
-  return index_slowly(L, o, k);
+  return meta_tget(L, o, k);
 }
 
 #endif
