@@ -154,27 +154,33 @@ size_t pid_format(struct pid pid, const char *host, size_t host_len, char *buf) 
     return (size_t)(o + n + 1 - buf);
 }
 
-/* The value of a lower-case hexadecimal digit, 16 for any other character. */
-static unsigned digit_value(char c) {
-    static const signed char alpha['f' - '0' + 1] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  16, 16, 16, 16,
-                                                     16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16,
-                                                     16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16,
-                                                     16, 16, 16, 16, 16, 16, 16, 10, 11, 12, 13, 14, 15};
-    unsigned i = (unsigned char)c - (unsigned)'0';
-    return i < sizeof alpha ? (unsigned)alpha[i] : 16;
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* Eight hexadecimal digits at once, the first in the lowest byte. *bad: bits, if these are no such digits. */
+static inline uint64_t eight_digits(uint64_t text, uint64_t *bad) {
+    uint64_t letters = text >> 6 & EACH(1);
+    uint64_t v = (text & EACH(15)) + letters * 9;
+    uint64_t large = (v + EACH(6)) >> 4 & EACH(1); /* above nine */
+    *bad |= (v & EACH(0xf0)) | ((v + EACH('0') + large * ('a' - '0' - 10)) ^ text);
+    v = __builtin_bswap64(v);
+    v = (v | v >> 4) & UINT64_C(0x00ff00ff00ff00ff);
+    v = (v | v >> 8) & UINT64_C(0x0000ffff0000ffff);
+    return (v | v >> 16) & 0xffffffff;
 }
 
 struct pid pid_parse_digits(const char *d, size_t count) {
     if (count < 5 || count > 16 || (count > 5 && *d == '0'))
         return (struct pid){0};
-    uint64_t n = 0;
-    unsigned bad = 0;
-    for (const char *end = d + count; d < end; d++) {
-        unsigned v = digit_value(*d);
-        bad |= v;
-        n = n << 4 | (v & 15);
+    uint64_t n, bad = 0;
+    /* Two parts, which overlap unless the number fills them. */
+    if (count <= 8) {
+        uint64_t v = eight_digits(bytes_half(d) | (uint64_t)bytes_half(d + count - 4) << 32, &bad);
+        n = (v >> 16) << 4 * (count - 4) | (v & 0xffff);
+    } else {
+        n = eight_digits(bytes_word(d), &bad) << 4 * (count - 8);
+        n |= eight_digits(bytes_word(d + count - 8), &bad);
     }
-    return (struct pid){bad & 16 ? 0 : n};
+    return (struct pid){bad ? 0 : n};
 }
 
 struct pid pid_parse(const char *s, size_t len, const char **host, size_t *host_len) {

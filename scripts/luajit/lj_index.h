@@ -70,8 +70,6 @@ static LJ_NOINLINE cTValue *index_slowly(lua_State *L, cTValue *o, cTValue *k)
     sealed = NULL;
     if (loop == 0) {
       memo = index_memo(g, mt, name);
-      if (index_is(memo + 1, mt, k->u64))
-	return &memo[1].value;
       if ((mt->nomm & (INDEX_SEALED | 1u<<MM_index)) == INDEX_SEALED) /* not: an empty table, which has all bits */
 	sealed = mt;
     }
@@ -103,6 +101,8 @@ cTValue *lj_meta_tget(lua_State *L, cTValue *o, cTValue *k)
     }
     memo = index_memo(G(L), mt, strV(k)); /* nothing is remembered of no metatable: a name is never 0 */
     if (LJ_LIKELY(index_is(memo, mt, k->u64)))
+      return &memo->value;
+    if (index_is(++memo, mt, k->u64))
       return &memo->value;
     return index_slowly(L, o, k);
   }

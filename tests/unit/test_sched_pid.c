@@ -66,6 +66,21 @@ Test(sched_pid, other_spellings_are_no_pids) {
     cr_expect(pid_none(parse("{app:p|0x0000\0}", 15)));
 }
 
+/* Digits are read in groups: each byte at each place of each length. */
+Test(sched_pid, digits_are_digits_wherever_they_stand) {
+    for (size_t count = 5; count <= 16; count++)
+        for (size_t place = 0; place < count; place++)
+            for (int c = 0; c < 256; c++) {
+                char text[17] = "123456789abcdef1", part[17];
+                text[place] = (char)c;
+                snprintf(part, sizeof part, "%.*s", (int)count, text);
+                bool digit = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+                bool filler = c == '0' && place == 0 && count > 5;
+                cr_assert_eq(pid_parse_digits(text, count).n, digit && !filler ? strtoull(part, NULL, 16) : 0,
+                             "%d at %zu of %zu", c, place, count);
+            }
+}
+
 /* Whatever parses is exactly what pid_format would write: there are no two texts of one pid. */
 Test(sched_pid, exactly_one_spelling) {
     struct rnd r = rnd_open("pid", 1);
