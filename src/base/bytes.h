@@ -21,7 +21,7 @@ static inline uint32_t bytes_half(const char *p) {
     return v;
 }
 
-/* The same for 8 bytes or more, a few words of them; no call. */
+/* same_bytes for runs of 8 bytes or more, best for a few words of them: never a call. */
 static inline bool same_words(const char *a, const char *b, size_t n) {
     if (bytes_word(a + n - 8) != bytes_word(b + n - 8))
         return false;
