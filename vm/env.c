@@ -503,7 +503,7 @@ void env_begin(lua_State *L) {
 
 static void forget(lua_State *L, int slot) {
     stack_push_slot(L, slot);
-    bool set = lua_type(L, -1) == LUA_TTABLE;
+    bool set = lua_toboolean(L, -1);
     lua_settop(L, -2);
     if (set) {
         lua_pushboolean(L, 0);
@@ -514,6 +514,8 @@ static void forget(lua_State *L, int slot) {
 void env_end(lua_State *L, struct vstate *vs) {
     forget(L, REG_ANCHOR);
     forget(L, REG_LOADED);
+    if (vs->dest_text)
+        forget(L, REG_DEST);
     stack_push_slot(L, REG_ENV);
     lua_pushnil(L);
     if (lua_type(L, -2) == LUA_TTABLE && lua_next(L, -2)) {

@@ -26,9 +26,16 @@ static struct chan *find_topic(struct vstate *vs, const char *topic, size_t len,
     return NULL;
 }
 
-static void remember_topic(struct vstate *vs, const struct msg *m) {
-    char *to = vs->topics_seen[vs->topic_at++ % VSTATE_TOPICS];
+const char *inbox_topic_seen(const struct vstate *vs, unsigned back) {
+    return vs->topics_seen[(vs->topic_at + VSTATE_TOPICS - 1 - back) % VSTATE_TOPICS];
+}
+
+static __attribute__((noinline)) void remember_topic(struct vstate *vs, const struct msg *m) {
     size_t n = m->topic_len < VSTATE_TOPIC_MAX - 1 ? m->topic_len : VSTATE_TOPIC_MAX - 1;
+    const char *last = inbox_topic_seen(vs, 0);
+    if (same_bytes(last, m->bytes, n) && last[n] == '\0')
+        return;
+    char *to = vs->topics_seen[vs->topic_at++ % VSTATE_TOPICS];
     copy_bytes(to, m->bytes, n);
     to[n] = '\0';
 }
@@ -36,7 +43,10 @@ static void remember_topic(struct vstate *vs, const struct msg *m) {
 static void route_user(struct vstate *vs, struct msg *m) {
     m->u.order = ++vs->arrived;
     struct chan *ch = find_topic(vs, m->bytes, m->topic_len, m->topic_hash);
-    remember_topic(vs, m);
+    if (!ch || ch != vs->topic_last) {
+        vs->topic_last = ch;
+        remember_topic(vs, m);
+    }
     if (!ch)
         ch = vs->inbox;
     if (ch)
@@ -306,6 +316,7 @@ int inbox_unlisten(lua_State *L) {
         if (*at == ch) {
             *at = ch->next_topic;
             ch->topic = NULL;
+            vs->topic_last = NULL;
             hand_back(vs, &ch->queue);
             chan_close(vs, ch);
             anchor_drop(L, vs, ch->anchor);

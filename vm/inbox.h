@@ -15,6 +15,10 @@ void inbox_deliver(struct proc *p, struct msg *m);
 /* Pushes the element that `m` is in `ch` (value, message object, event table) and frees `m`. */
 void inbox_push_element(lua_State *L, struct vstate *vs, struct chan *ch, struct msg *m);
 
+/* The topic of the last message, or the `back`-th before it, back < VSTATE_TOPICS, where those that follow each other count once. Its
+ * first VSTATE_TOPIC_MAX - 1 bytes; "": there were not so many. */
+const char *inbox_topic_seen(const struct vstate *vs, unsigned back);
+
 /* Frees everything that waits. */
 void inbox_drop_all(struct vstate *vs);
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vm/inbox.h"
 #include "vm/newborn.h"
 #include "vm/vstate.h"
 
@@ -104,8 +105,8 @@ static void show_queues(const struct vstate *vs, const struct vm_inspector *v, v
 }
 
 static void show_received(const struct vstate *vs, const struct vm_inspector *v, void *ud) {
-    for (unsigned i = 1; i <= VSTATE_TOPICS; i++) {
-        const char *topic = vs->topics_seen[(vs->topic_at + VSTATE_TOPICS - i) % VSTATE_TOPICS];
+    for (unsigned i = 0; i < VSTATE_TOPICS; i++) {
+        const char *topic = inbox_topic_seen(vs, i);
         if (topic[0])
             v->received(ud, topic);
     }

@@ -39,7 +39,10 @@ struct vm_inspector {
     void (*task)(void *ud, const struct vm_task *t);   /* then its frames */
     void (*frame)(void *ud, const struct vm_frame *f); /* from the innermost out */
     void (*queue)(void *ud, const struct vm_queue *q);
-    void (*received)(void *ud, const char *topic); /* the last topics it received, the latest first */
+    void (*received)(
+        void *ud,
+        const char
+            *topic); /* the last topics of messages, the latest first, those that follow each other once */
 };
 
 /* Inside `p` (in a SIG_CALL). false: it is no Lua process. */

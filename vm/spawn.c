@@ -294,10 +294,11 @@ static void report(struct proc *p, struct vstate *vs) {
         return;
     char topics[VSTATE_TOPICS * (VSTATE_TOPIC_MAX + 2)] = "";
     size_t at = 0;
-    unsigned n = vs->topic_at < VSTATE_TOPICS ? vs->topic_at : VSTATE_TOPICS;
-    for (unsigned i = 0; i < n; i++)
-        at += (size_t)snprintf(topics + at, sizeof topics - at, "%s%s", i ? ", " : "",
-                               vs->topics_seen[(vs->topic_at - n + i) % VSTATE_TOPICS]);
+    for (unsigned i = VSTATE_TOPICS; i-- > 0;) {
+        const char *topic = inbox_topic_seen(vs, i);
+        if (topic[0])
+            at += (size_t)snprintf(topics + at, sizeof topics - at, "%s%s", at ? ", " : "", topic);
+    }
     hooks->failed(p, vs->entry->id, p->failure, topics);
 }
 

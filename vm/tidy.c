@@ -17,26 +17,25 @@
 
 void tidy_begin(struct vstate *vs) {
     size_t more = vs->memory / 4;
-    vs->tidy = (struct tidy){.above = vs->memory + (more > MORE_LEAST ? more : MORE_LEAST),
-                             .wait_ns = QUIET,
-                             .timer = vs->tidy.timer};
+    vs->tidy = (struct tidy){.above = vs->memory + (more > MORE_LEAST ? more : MORE_LEAST)};
+    vs->tidy_timer.wait_ns = QUIET;
 }
 
 static void set_timer(struct vstate *vs) {
-    if (!vs->tidy.timer)
-        vs->tidy.timer = vtimer_for_tidy(vs);
-    if (!vs->tidy.timer) /* no memory: asked again when it next waits */
+    if (!vs->tidy_timer.timer)
+        vs->tidy_timer.timer = vtimer_for_tidy(vs);
+    if (!vs->tidy_timer.timer) /* no memory: asked again when it next waits */
         return;
     vs->tidy.timed = true;
     vs->tidy.turns = vs->turns;
-    vtimer_start(vs->tidy.timer, vs->tidy.wait_ns);
+    vtimer_start(vs->tidy_timer.timer, vs->tidy_timer.wait_ns);
 }
 
 void tidy_due(struct vstate *vs) {
     vs->tidy.timed = false;
     vs->tidy.running = vs->turns == vs->tidy.turns && !vs->dirty;
-    if (!vs->tidy.running && vs->tidy.wait_ns < QUIET_MOST)
-        vs->tidy.wait_ns *= 2;
+    if (!vs->tidy.running && vs->tidy_timer.wait_ns < QUIET_MOST)
+        vs->tidy_timer.wait_ns *= 2;
 }
 
 /* One cycle of the collector may be under way, which does not find what has become garbage since it began: so two. true: they

@@ -61,6 +61,7 @@ enum registry_slot {
     REG_ANCHOR,  /* this process' anchor table, or false */
     REG_LOADED,  /* this process' modules: name -> value, or false */
     REG_METHOD,  /* the name of the entry's method */
+    REG_DEST,    /* the string at vs->dest_text when vs->dest is set, or false */
     REG_RECORDS, /* luaJIT_unpack's own: records by the names in them */
     REG_SHAPES,  /* luaJIT_pack's own: the names of records by their nodes */
     REG_WORDS,   /* strings that the runtime itself uses: enum word, from here on */
@@ -197,13 +198,16 @@ struct ventry;
 
 /* vm/tidy.h */
 struct tidy {
-    size_t above; /* more memory than this is worth a look when the process waits */
+    size_t above;   /* more memory than this is worth a look when the process waits */
+    uint32_t turns; /* vs->turns when the timer was set */
+    bool timed;     /* it is set */
+    bool running;   /* the collector is at work */
+    uint8_t cycles; /* that it has finished */
+};
+
+struct tidy_timer {
     int64_t wait_ns;
     struct vtimer *timer; /* NULL: not needed so far */
-    uint32_t turns;       /* vs->turns when it was set */
-    bool timed;           /* it is set */
-    bool running;         /* the collector is at work */
-    uint8_t cycles;       /* that it has finished */
 };
 
 #define VSTATE_TOPICS 4
@@ -247,8 +251,13 @@ struct vstate {
     size_t charged; /* bytes outside of the state that count as its memory: heap_charge */
     struct task *current;
     struct task *ready, **ready_end;
-    struct task *tasks; /* all but main */
+    /* Whom it sent to the last time: the text of the pid as LuaJIT's string. `dest` is none until that has been so twice in a
+     * row: from then on REG_DEST keeps the string, and no other one can have this address. */
+    const char *dest_text;
+    struct pid dest;
     struct chan *topics;
+    struct chan
+        *topic_last;     /* where the last MSG_USER went; NULL: not, or no longer, to a topic of its own */
     uint64_t arrived;    /* MSG_USER so far; what each queue of them is in the order of */
     struct msg *in_hand; /* being turned into a Lua value */
     uint32_t turns;      /* how often it was run */
@@ -257,14 +266,17 @@ struct vstate {
     bool preempted, blocked;     /* what just yielded was interrupted; was a blocking call */
     bool top_level;              /* its file runs, main has not begun */
     bool upgrade_now, upgraded;  /* `upgrade` is to take over; this one took over */
-    uint8_t topic_at;            /* in topics_seen */
     volatile sig_atomic_t armed; /* the hook is set; by the preempt signal in this thread */
     struct tidy tidy;
     struct task main;
 
     struct chan *inbox, *events;
-    struct msgq unclaimed;                             /* messages that nobody listens for yet */
-    char topics_seen[VSTATE_TOPICS][VSTATE_TOPIC_MAX]; /* the last received, for crash reports */
+    struct msgq unclaimed; /* messages that nobody listens for yet */
+    /* A ring of the last topics of MSG_USER, one for those that follow each other; begins at topic_at - 1, "": none. */
+    char topics_seen[VSTATE_TOPICS][VSTATE_TOPIC_MAX];
+    unsigned topic_at;
+    struct tidy_timer tidy_timer;
+    struct task *tasks; /* all but main */
     struct msgq early_events;
     volatile sig_atomic_t
         hook_changes; /* the hook is being set or taken away: the signal's handler keeps away */

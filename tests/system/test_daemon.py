@@ -327,6 +327,20 @@ class Failing(Case):
         self.assertEqual(report["topics"], "first, second")
         self.assertRegex(report["age"], r"^\d")
 
+    def test_crash_report_has_the_last_topics_however_many_there_were(self):
+        body = main("""local me = process.pid()
+            process.listen("a")
+            for i = 1, 127 do process.send(me, "x") process.send(me, "y") end
+            for _, topic in ipairs({"a", "a", "a", "b", "b", "a"}) do process.send(me, topic) end
+            process.inbox():receive()
+            error("now")""")
+        daemon = self.daemon("log: {format: json}\n" + HEAD + entry("p", body) +
+                             service("s", "p", "restart: {initial_delay: 1h}"), ready=False)
+        daemon.await_text('"process failed"')
+        daemon.stop()
+        report, = [r for r in map(json.loads, daemon.err.splitlines()) if r["msg"] == "process failed"]
+        self.assertEqual(report["topics"], "y, a, b, a")
+
     def test_repeated_crashes_are_counted(self):
         body = main("""local e = process.events()
             for i = 1, 100 do process.spawn_monitored("app:crash", "app:processes") end

@@ -216,6 +216,77 @@ describe("3. Topics:", function()
     end)
 end)
 
+describe("3. Destinations", function()
+    local function starts(n, messages)
+        local pids = {}
+        for i = 1, n do
+            pids[i] = assert(process.spawn_monitored(NS .. "topics_of", HOST, messages))
+        end
+        return pids
+    end
+    -- What those of which only halves of the pids are known have got.
+    local function received(halves)
+        local got, left = {}, #halves
+        while left > 0 do
+            local e = events:receive()
+            for i, half in ipairs(halves) do
+                if e.from == half[1] .. half[2] then
+                    local result = e.result
+                    if wippy then result = result.value end
+                    got[i], left = result, left - 1
+                end
+            end
+        end
+        return got
+    end
+    local function halve(pids)
+        local halves = {}
+        for i, pid in ipairs(pids) do
+            halves[i] = { pid:sub(1, 9), pid:sub(10) }
+        end
+        return halves
+    end
+    it("that follow each other, alternate, or were collected in between: each gets its own", function()
+        local COUNT = 100
+        local halves = halve(starts(COUNT, 6))
+        local function send(i) assert.is_true(process.send(halves[i][1] .. halves[i][2], "n" .. i)) end
+        for round = 1, 2 do
+            for i = 1, COUNT do
+                send(i)
+                send(i)
+                if i % 10 == round then collectgarbage() end
+            end
+        end
+        for _ = 1, 2 do
+            for i = COUNT, 1, -1 do send(i) end
+        end
+        for i, got in ipairs(received(halves)) do
+            assert.equal((("n" .. i .. " "):rep(6):sub(1, -2)), got)
+        end
+    end)
+    it("that have ended are gone, however often they were sent to", function()
+        local pid = starts(1, 5)[1]
+        for _ = 1, 5 do assert.is_true(process.send(pid, "t")) end
+        exit_of(pid)
+        for _ = 1, 3 do denied(errors.NOT_FOUND, "process not found", process.send(pid, "t")) end
+    end)
+    it("by a name: whoever holds it at the time", function()
+        local pids = starts(2, 7)
+        for _ = 1, 2 do
+            for i = 1, 2 do
+                assert.is_true(process.registry.register("test.moves", pids[i]))
+                for _ = 1, 3 do assert.is_true(process.send("test.moves", "to" .. i)) end
+                assert.is_true(process.registry.unregister("test.moves"))
+                denied(errors.NOT_FOUND, "name not registered", process.send("test.moves", "t"))
+            end
+        end
+        for _, pid in ipairs(pids) do assert.is_true(process.send(pid, "last")) end
+        for i, got in ipairs(received(halve(pids))) do
+            assert.equal(("to" .. i .. " "):rep(6) .. "last", got)
+        end
+    end)
+end)
+
 describe("3. Mailbox limits:", function()
     it("the sender knows; nothing is dropped; there is room again when something was received", function()
         local pid = assert(process.spawn_monitored(API .. "sleeper", "app:small", "50ms"))
